@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Goal: the bytes of P3's headers do not drift.
+ * Method: one header of each kind, made by another program from the document; ours must be the
+ * same bytes, and mean the same when read.
+ */
+#include "tests/lib/test.h"
+
+#include "proto/hot.h"
+
+#include <string.h>
+
+static const uint8_t golden_read[] = {
+    0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03,
+    0x02, 0x01, 0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xe8, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+static const uint8_t golden_write[] = {
+    0x01, 0x00, 0x01, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, 0x28, 0x27, 0x26, 0x25,
+    0x24, 0x23, 0x22, 0x21, 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9,
+    0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x34, 0x33, 0x32, 0x31, 0x03, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
+    0x07, 0x08, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11, 0x11,
+    0x11, 0x11, 0x22, 0x22, 0x22, 0x22, 0x33, 0x33, 0x33, 0x33,
+};
+static const uint8_t golden_zero[] = {
+    0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00,
+};
+static const uint8_t golden_flush[] = {
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6,
+    0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0x05, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+static const uint8_t golden_ok[] = {
+    0x00, 0x00, 0x00, 0x01, 0x03, 0x02, 0x00, 0x00, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02,
+    0x01, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x38, 0x37, 0x36, 0x35, 0x34, 0x33, 0x32, 0x31, 0x48, 0x47, 0x46, 0x45, 0x44,
+    0x43, 0x42, 0x41, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0xef, 0xbe, 0xad, 0xde, 0x01, 0x00, 0x00, 0x00,
+};
+static const uint8_t golden_error[] = {
+    0x0c, 0x00, 0x01, 0x00, 0x02, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+
+static const uint8_t trace[16] = {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
+                                  0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+
+static void
+read_header(void **state)
+{
+    (void)state;
+    const struct pmemd_extent extent = {.off = 0x1000, .len = 0x2000};
+    const struct hot_req r = {.flags = HOT_F_CRC,
+                              .extent_count = 1,
+                              .timeout_us = 1000,
+                              .min_lsn = 0x0102030405060708,
+                              .epoch = 9};
+    uint8_t out[sizeof golden_read];
+    assert_int_equal(hot_req_bytes(1, 0), sizeof out);
+    hot_req_write(out, &r, &extent, NULL);
+    assert_memory_equal(out, golden_read, sizeof out);
+
+    struct hot_req got;
+    const struct wire_prefix p = {.verb = WIRE_READ};
+    assert_int_equal(hot_req_read(golden_read, sizeof golden_read, &p, &got), 0);
+    assert_int_equal(got.flags, HOT_F_CRC);
+    assert_int_equal(got.min_lsn, r.min_lsn);
+    assert_int_equal(got.epoch, 9);
+    assert_int_equal(got.timeout_us, 1000);
+    assert_int_equal(got.bytes, 0x2000);
+    assert_int_equal(got.crc_count, 0);
+    assert_int_equal(got.crc_pieces, 1);
+    assert_int_equal(hot_extent_at(&got, 0).off, 0x1000);
+    assert_int_equal(hot_extent_at(&got, 0).len, 0x2000);
+}
+
+static void
+write_header(void **state)
+{
+    (void)state;
+    const struct pmemd_extent extents[] = {{0x0807060504030201, 3}, {0, 0x100001}};
+    const uint32_t crcs[] = {0x11111111, 0x22222222, 0x33333333};
+    struct hot_req r = {.level = PMEMD_LEVEL_DURABLE,
+                        .flags = HOT_F_CRC,
+                        .extent_count = 2,
+                        .crc_count = 3,
+                        .timeout_us = 0x31323334,
+                        .epoch = 0x1112131415161718,
+                        .seq = 0x2122232425262728};
+    memcpy(r.trace, trace, sizeof trace);
+    uint8_t out[sizeof golden_write];
+    assert_int_equal(hot_req_bytes(2, 3), sizeof out);
+    hot_req_write(out, &r, extents, crcs);
+    assert_memory_equal(out, golden_write, sizeof out);
+
+    struct hot_req got;
+    const struct wire_prefix p = {.verb = WIRE_WRITE, .payload_len = 0x100004};
+    assert_int_equal(hot_req_read(golden_write, sizeof golden_write, &p, &got), 0);
+    assert_int_equal(got.level, PMEMD_LEVEL_DURABLE);
+    assert_int_equal(got.epoch, r.epoch);
+    assert_int_equal(got.seq, r.seq);
+    assert_int_equal(got.timeout_us, r.timeout_us);
+    assert_memory_equal(got.trace, trace, sizeof trace);
+    assert_int_equal(got.bytes, 0x100004);
+    assert_int_equal(got.extent_count, 2);
+    assert_int_equal(hot_extent_at(&got, 0).off, 0x0807060504030201);
+    assert_int_equal(hot_extent_at(&got, 1).len, 0x100001);
+    assert_int_equal(got.crc_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(hot_crc_at(got.crcs, i), crcs[i]);
+}
+
+static void
+zero_header(void **state)
+{
+    (void)state;
+    const struct pmemd_extent extent = {.off = 0x200000, .len = WIRE_ZERO_MAX};
+    const struct hot_req r = {.level = PMEMD_LEVEL_DURABLE, .extent_count = 1};
+    uint8_t out[sizeof golden_zero];
+    hot_req_write(out, &r, &extent, NULL);
+    assert_memory_equal(out, golden_zero, sizeof out);
+
+    struct hot_req got;
+    const struct wire_prefix p = {.verb = WIRE_ZERO};
+    assert_int_equal(hot_req_read(golden_zero, sizeof golden_zero, &p, &got), 0);
+    assert_int_equal(got.bytes, WIRE_ZERO_MAX);
+}
+
+static void
+flush_header(void **state)
+{
+    (void)state;
+    struct hot_req r = {
+        .level = PMEMD_LEVEL_DURABLE, .timeout_us = 5, .min_lsn = 7, .epoch = 8};
+    memcpy(r.trace, trace, sizeof trace);
+    uint8_t out[sizeof golden_flush];
+    hot_req_write(out, &r, NULL, NULL);
+    assert_memory_equal(out, golden_flush, sizeof out);
+
+    struct hot_req got;
+    const struct wire_prefix p = {.verb = WIRE_FLUSH};
+    assert_int_equal(hot_req_read(golden_flush, sizeof golden_flush, &p, &got), 0);
+    assert_int_equal(got.bytes, 0);
+    assert_int_equal(got.min_lsn, 7);
+    assert_memory_equal(got.trace, trace, sizeof trace);
+}
+
+static void
+ok_reply(void **state)
+{
+    (void)state;
+    const uint32_t crcs[] = {0xdeadbeef, 1};
+    const struct hot_reply r = {.level = PMEMD_LEVEL_DURABLE,
+                                .durability = PMEMD_CLASS_POWER_SAFE,
+                                .replicas = 2,
+                                .lsn = 0x0102030405060708,
+                                .epoch = 0x1112131415161718,
+                                .bytes = 0x2000,
+                                .old = {0x3132333435363738, 0x4142434445464748},
+                                .crc_count = 2};
+    uint8_t out[sizeof golden_ok];
+    assert_int_equal(hot_reply_bytes(2), sizeof out);
+    hot_reply_write(out, &r, crcs);
+    assert_memory_equal(out, golden_ok, sizeof out);
+
+    struct hot_reply got;
+    assert_int_equal(hot_reply_read(golden_ok, sizeof golden_ok, &got), 0);
+    assert_int_equal(got.status, 0);
+    assert_int_equal(got.outcome, PMEMD_OK);
+    assert_int_equal(got.level, r.level);
+    assert_int_equal(got.durability, r.durability);
+    assert_int_equal(got.replicas, r.replicas);
+    assert_int_equal(got.lsn, r.lsn);
+    assert_int_equal(got.epoch, r.epoch);
+    assert_int_equal(got.bytes, r.bytes);
+    assert_int_equal(got.old[0], r.old[0]);
+    assert_int_equal(got.old[1], r.old[1]);
+    assert_int_equal(got.crc_count, 2);
+    assert_int_equal(hot_crc_at(got.crcs, 0), 0xdeadbeef);
+    assert_int_equal(hot_crc_at(got.crcs, 1), 1);
+}
+
+static void
+error_reply(void **state)
+{
+    (void)state;
+    const struct hot_reply r = {.status = 12,
+                                .outcome = PMEMD_NOT_DONE,
+                                .durability = PMEMD_CLASS_RESTART_SAFE,
+                                .lsn = 5,
+                                .epoch = 6,
+                                .detail = 3};
+    uint8_t out[sizeof golden_error];
+    hot_reply_write(out, &r, NULL);
+    assert_memory_equal(out, golden_error, sizeof out);
+
+    struct hot_reply got;
+    assert_int_equal(hot_reply_read(golden_error, sizeof golden_error, &got), 0);
+    assert_int_equal(got.status, 12);
+    assert_int_equal(got.outcome, PMEMD_NOT_DONE);
+    assert_int_equal(got.detail, 3);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_header), cmocka_unit_test(write_header),
+        cmocka_unit_test(zero_header), cmocka_unit_test(flush_header),
+        cmocka_unit_test(ok_reply),    cmocka_unit_test(error_reply),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
