@@ -21,9 +21,9 @@
 static const struct config_key keys[] = {
 // clang-format off
 #define CONFIG(section_, key, type_, unit_, min_, max_, step_, def_, reload, words_, text_)    \
-    {.name = #key, .unit = unit_, .def = def_, .words = words_, .text = text_,                 \
+    {.name = #key, .unit = (unit_), .def = (def_), .words = (words_), .text = (text_),                 \
      .section = CONFIG_SECTION_##section_, .type = CONFIG_TYPE_##type_,                        \
-     .reloadable = (reload) != 0, .min = min_, .max = max_, .step = step_,                     \
+     .reloadable = (reload) != 0, .min = (min_), .max = (max_), .step = (step_),                     \
      .offset = offsetof(STRUCT_##section_, key)},
 #include "server/config.def"
 #undef CONFIG
@@ -59,8 +59,8 @@ unknown_key(enum config_section section, const char *key, char *why, size_t why_
             config_nearest_see(&n, keys[i].name);
     }
     return config_say(PMEMD_E_ARG, why, why_len,
-                      "unknown key '%.64s' of a %s; the nearest known key is '%s'", key,
-                      section == CONFIG_SECTION_SERVER ? "server" : "region", n.best);
+                      "unknown key '%.64s' of %s; the nearest known key is '%s'", key,
+                      section == CONFIG_SECTION_SERVER ? "[server]" : "a region", n.best);
 }
 
 static int

@@ -28,7 +28,7 @@ struct config_key {
 };
 
 /* Room for the text of any value. */
-#define CONFIG_VALUE_BYTES (CONFIG_LISTEN_MAX * CONFIG_ADDR_BYTES)
+#define CONFIG_VALUE_BYTES ((size_t)CONFIG_LISTEN_MAX * CONFIG_ADDR_BYTES)
 
 /* i < CONFIG_KEY_N, an enum config_key_index. */
 const struct config_key *config_key_at(unsigned i);
@@ -65,7 +65,8 @@ void config_help(FILE *out);
 /* Write one option and its text, wrapped. */
 void config_help_option(FILE *out, const char *option, const char *text);
 
-/* Format into why, cut where it does not fit. Returns err, so that it can end a function. */
+/* Format into why, cut where it does not fit, control characters as '?'. Returns err, so that it
+ * can end a function. */
 int config_say(int err, char *why, size_t why_len, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

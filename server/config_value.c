@@ -31,13 +31,17 @@ refuse(const struct note *n, const char *what)
 }
 
 static bool
+is_control(char ch)
+{
+    return (unsigned char)ch < 0x20 || ch == 0x7f;
+}
+
+static bool
 has_control(const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    }
-    return false;
+    while (*text != '\0' && !is_control(*text))
+        text++;
+    return *text != '\0';
 }
 
 /* "auto|copy|zc" as "auto, copy, zc". */
@@ -355,5 +359,9 @@ config_say(int err, char *why, size_t why_len, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(why, why_len, fmt, ap);
     va_end(ap);
+    for (; why_len > 0 && *why != '\0'; why++, why_len--) {
+        if (is_control(*why)) /* of a file or an option; it would reach a terminal */
+            *why = '?';
+    }
     return err;
 }

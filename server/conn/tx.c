@@ -166,6 +166,16 @@ op_free(struct env *env, struct sendop *op)
     pmi_slots_put(&env->sends, op->id.slot, op->id.gen);
 }
 
+/* Take an operation back that the kernel could not finish: the peer does not read. */
+static void
+cancel(struct env *env, const struct sendop *op)
+{
+    struct io_uring_sqe *sqe = ring_sqe(env->ring);
+    const struct ring_tag tag = {TAG_SEND, op->id.gen, op->id.slot};
+    io_uring_prep_cancel64(sqe, ring_tag_pack(tag), 0);
+    ring_tag_set(sqe, (struct ring_tag){.kind = TAG_NONE});
+}
+
 static void
 submit(struct conn *c, struct sendop *op, struct io_uring_sqe *sqe)
 {
@@ -182,12 +192,14 @@ send_copying(struct conn *c, struct sendop *op)
 {
     struct gather g = {.op = op, .room = TX_COPY_BYTES, .one_slot = REGION_NOT_FIXED};
     bool first = true;
+    bool wanted = false;
     pmi_list_for_each(it, &c->tx.queue) {
         struct outmsg *m = pmi_containerof(it, struct outmsg, link);
         const bool large = m->payload_len >= c->path.cfg.zc_min && c->path.mode != PATH_COPY;
         if (!first && large)
             break; /* its turn to choose comes when it is the head */
         first = false;
+        wanted |= m->wanted && !m->released;
         m->submitted = true;
         add_message(&g, m);
         if (g.full)
@@ -196,6 +208,8 @@ send_copying(struct conn *c, struct sendop *op)
     struct io_uring_sqe *sqe = ring_sqe(c->env->ring);
     io_uring_prep_sendmsg(sqe, c->t.fd, &op->mh, MSG_NOSIGNAL);
     submit(c, op, sqe);
+    if (wanted) /* a writer waits: what does not leave at once is copied aside */
+        cancel(c->env, op);
 }
 
 /* May this send name a fixed buffer? The send budget must have been raised first: huge folios
@@ -406,16 +420,11 @@ tx_let_go(struct conn *c, struct outmsg *m)
         for (unsigned i = 0; i < m->extent_count; i++)
             region_mark_copy(m->rg, m->extents[i].off, m->extents[i].len,
                              c->env->now_ns + PMI_NS_PER_S);
-    if (m->submitted) {
-        /* In the kernel and not finished at submission: the peer does not read. */
-        const struct sendop *op = c->tx.inflight;
-        struct io_uring_sqe *sqe = ring_sqe(c->env->ring);
-        io_uring_prep_cancel64(
-            sqe, ring_tag_pack((struct ring_tag){TAG_SEND, op->id.gen, op->id.slot}), 0);
-        ring_tag_set(sqe, (struct ring_tag){.kind = TAG_NONE});
-        return;
-    }
-    let_go(c, m);
+    if (m->submitted)
+        cancel(c->env, c->tx.inflight);
+    else if (c->tx.inflight != NULL)
+        let_go(c, m);
+    /* Else it is tried at the end of this turn, once: see send_copying(). */
 }
 
 /* ---- Completions ------------------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct medium_config {
     const char *path;   /* NULL; refused for mem in this version */
     uint64_t len;       /* bytes, a multiple of 2 MiB */
     bool no_hugetlb;    /* skip that step (--disable hugetlb) */
+    bool quiet;         /* step-downs are debug lines */
 };
 
 typedef void medium_done(void *arg, int err);

@@ -175,7 +175,7 @@ take_hugetlb(struct mem *m, uint64_t len, struct reason *why)
                    "%" PRIu64 " huge pages of 2 MiB needed, %" PRIu64
                    " free: sysctl -w vm.nr_hugepages=%" PRIu64,
                    need, pool.left, pool.total + need - pool.left);
-    int fd;
+    int fd = -1;
     int rc = memfd_sized("pmemd-hugetlb", MFD_HUGETLB | MFD_HUGE_2MB, len, &fd, why);
     if (rc < 0)
         return rc;
@@ -218,7 +218,7 @@ fill_huge(uint8_t *at, uint64_t len, uint64_t *ret_huge, struct reason *why)
 static int
 take_shmem_thp(struct mem *m, uint64_t len, struct reason *why)
 {
-    int fd;
+    int fd = -1;
     uint8_t *guard = NULL;
     uint64_t huge = 0;
     int rc = thp_switch("shmem_enabled", why);
@@ -281,7 +281,7 @@ take_anon_thp(struct mem *m, uint64_t len, struct reason *why)
 static int
 take_small(struct mem *m, uint64_t len, struct reason *why)
 {
-    int fd;
+    int fd = -1;
     int rc = memfd_sized("pmemd", 0, len, &fd, why);
     if (rc < 0)
         return rc;
@@ -386,11 +386,12 @@ static int
 step_down(struct mem *m, const struct medium_config *cfg, struct reason *first,
           struct reason *last)
 {
+    const enum pmi_log_level level = cfg->quiet ? PMI_LOG_DEBUG : PMI_LOG_WARN;
     int rc = take(m, &ladder[0], cfg, last);
     *first = *last;
     for (size_t i = 1; i < STEPS && rc < 0; i++) {
         struct reason full;
-        pmi_log(PMI_LOG_WARN, "medium.step_down",
+        pmi_log(level, "medium.step_down",
                 "region=%s bytes=%" PRIu64 " from=%s to=%s reason=\"%s\"", cfg->name, cfg->len,
                 ladder[i - 1].name, ladder[i].name, last->text);
         rc = room_check(cfg->len, &full);
@@ -401,9 +402,8 @@ step_down(struct mem *m, const struct medium_config *cfg, struct reason *first,
         rc = take(m, &ladder[i], cfg, last);
     }
     if (rc == 0 && last->text[0] != '\0')
-        pmi_log(PMI_LOG_WARN, "medium.step_down",
-                "region=%s bytes=%" PRIu64 " to=%s reason=\"%s\"", cfg->name, cfg->len,
-                m->base.memory_kind, last->text);
+        pmi_log(level, "medium.step_down", "region=%s bytes=%" PRIu64 " to=%s reason=\"%s\"",
+                cfg->name, cfg->len, m->base.memory_kind, last->text);
     return rc;
 }
 

@@ -2,7 +2,6 @@
 /* Readers of /proc and /sys for what memory there is. */
 #include "server/os/meminfo.h"
 
-#include <inttypes.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,15 +54,42 @@ meminfo_choice(const char *path, char *ret, size_t len)
     return true;
 }
 
-/* "Key: 123 kB" and "key 123" alike; 0 if the line has another key. */
+/* "Key: 123 kB" and "key 123" alike; false, and *ret untouched, if the line has another key. */
 static bool
-keyed(const char *line, const char *key, uint64_t *ret)
+keyed_base(const char *line, const char *key, int base, uint64_t *ret)
 {
     const size_t n = strlen(key);
     if (strncmp(line, key, n) != 0 || (line[n] != ':' && line[n] != ' '))
         return false;
-    *ret = strtoull(line + n + 1, NULL, 10);
+    *ret = strtoull(line + n + 1, NULL, base);
     return true;
+}
+
+static bool
+keyed(const char *line, const char *key, uint64_t *ret)
+{
+    return keyed_base(line, key, 10, ret);
+}
+
+/* The value of a key in a file of such lines; false, and *ret untouched, if it has none. */
+static bool
+find_keyed(const char *path, const char *key, int base, uint64_t *ret)
+{
+    char line[LINE_BYTES];
+    bool found = false;
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    while (!found && fgets(line, sizeof line, f) != NULL)
+        found = keyed_base(line, key, base, ret);
+    (void)fclose(f);
+    return found;
+}
+
+bool
+meminfo_status(const char *key, int base, uint64_t *ret)
+{
+    return find_keyed("/proc/self/status", key, base, ret);
 }
 
 /* ---- The hugetlb pool ----------------------------------------------------------------------- */
@@ -88,16 +114,8 @@ meminfo_pool(void)
 static uint64_t
 host_room(void)
 {
-    char line[LINE_BYTES];
-    uint64_t kib = UINT64_MAX / 1024;
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (f == NULL)
-        return UINT64_MAX;
-    while (fgets(line, sizeof line, f) != NULL)
-        if (keyed(line, "MemAvailable", &kib))
-            break;
-    (void)fclose(f);
-    return kib == UINT64_MAX / 1024 ? UINT64_MAX : kib * 1024;
+    uint64_t kib;
+    return find_keyed("/proc/meminfo", "MemAvailable", 10, &kib) ? kib * 1024 : UINT64_MAX;
 }
 
 struct cgroup_files { /* of one version of control groups */
@@ -204,6 +222,23 @@ meminfo_room(void)
 
 /* ---- Mappings ------------------------------------------------------------------------------- */
 
+/* "7f00-7fff rw-p ..." opens each mapping in smaps. */
+static bool
+range_line(const char *line, uint64_t *ret_from, uint64_t *ret_to)
+{
+    char *end;
+    const uint64_t from = strtoull(line, &end, 16);
+    if (end == line || *end != '-')
+        return false;
+    const char *second = end + 1;
+    const uint64_t to = strtoull(second, &end, 16);
+    if (end == second || *end != ' ')
+        return false;
+    *ret_from = from;
+    *ret_to = to;
+    return true;
+}
+
 uint64_t
 meminfo_huge_mapped(const void *at, uint64_t len)
 {
@@ -217,7 +252,7 @@ meminfo_huge_mapped(const void *at, uint64_t len)
     if (f == NULL)
         return 0;
     while (fgets(line, sizeof line, f) != NULL) {
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &lo, &hi) == 2) {
+        if (range_line(line, &lo, &hi)) {
             inside = lo >= from && hi - from <= len;
             continue;
         }
@@ -231,26 +266,21 @@ meminfo_huge_mapped(const void *at, uint64_t len)
 
 /* ---- Locked memory -------------------------------------------------------------------------- */
 
-/* CAP_IPC_LOCK counts in the first user namespace only. */
+/* CAP_IPC_LOCK counts in the first user namespace only, where all ids are themselves. */
 static bool
 may_lock_all(void)
 {
-    char line[LINE_BYTES], map[LINE_BYTES];
-    unsigned long lo = 0, parent = 0, count = 0;
+    char line[LINE_BYTES];
     uint64_t caps = 0;
-    FILE *f = fopen("/proc/self/status", "re");
-    if (f == NULL)
+    if (!meminfo_status("CapEff", 16, &caps) || (caps >> CAP_IPC_LOCK & 1) == 0)
         return false;
-    while (fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
-            break;
-    (void)fclose(f);
-    if ((caps >> CAP_IPC_LOCK & 1) == 0)
-        return false;
-    if (!first_line("/proc/self/uid_map", map, sizeof map))
+    if (!first_line("/proc/self/uid_map", line, sizeof line))
         return true;
-    return sscanf(map, "%lu %lu %lu", &lo, &parent, &count) == 3 && lo == 0 && parent == 0 &&
-           count == UINT32_MAX;
+    char *at = line;
+    const uint64_t inside = strtoull(at, &at, 10);
+    const uint64_t outside = strtoull(at, &at, 10);
+    const uint64_t count = strtoull(at, &at, 10);
+    return inside == 0 && outside == 0 && count == UINT32_MAX;
 }
 
 bool

@@ -36,6 +36,9 @@ bool meminfo_choice(const char *path, char *ret, size_t len);
 /* A whole number in a file; false when the file is silent. */
 bool meminfo_number(const char *path, uint64_t *ret);
 
+/* The number behind a key of /proc/self/status; false when it has none. */
+bool meminfo_status(const char *key, int base, uint64_t *ret);
+
 /* True, with the limit in bytes, if RLIMIT_MEMLOCK binds this process. */
 bool meminfo_memlock_binds(uint64_t *ret_bytes);
 

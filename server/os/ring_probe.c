@@ -14,7 +14,6 @@
 #include <netinet/in.h>
 #include <pmemd/errors.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -37,16 +36,8 @@ struct trial {
 static bool
 seccomp_filters(void)
 {
-    char line[256];
-    int mode = 0;
-    FILE *f = fopen("/proc/self/status", "re");
-    if (f == NULL)
-        return false;
-    while (fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "Seccomp: %d", &mode) == 1)
-            break;
-    (void)fclose(f);
-    return mode != 0;
+    uint64_t mode;
+    return meminfo_status("Seccomp", 10, &mode) && mode != 0;
 }
 
 static void

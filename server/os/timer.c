@@ -63,7 +63,7 @@ timers_new(uint32_t capacity, void *ctx, struct timers **ret)
 {
     if (capacity == 0 || capacity > CAPACITY_MAX)
         return PMEMD_E_ARG;
-    struct timers *ts = calloc(1, sizeof *ts + ((size_t)capacity + 1) * sizeof ts->heap[0]);
+    struct timers *ts = calloc(1, sizeof *ts + ((size_t)capacity + 1) * sizeof(struct timer *));
     if (ts == NULL)
         return -ENOMEM;
     ts->magic = TIMERS_MAGIC;

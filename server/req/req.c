@@ -292,10 +292,19 @@ queue(struct req *r)
     return EV_WAIT;
 }
 
+static void
+arm_patience(struct req *r)
+{
+    timer_arm(r->env->timers, &r->timer,
+              pmi_deadline_ns(r->env->now_ns, r->env->limits->slow_ns), patience_passed);
+}
+
 static enum req_event
 work(struct req *r)
 {
-    if (r->hdr.timeout_us != 0 && r->moved == 0)
+    if (r->wanted_ns != 0) /* between grant and now */
+        arm_patience(r);
+    else if (r->hdr.timeout_us != 0)
         timer_disarm(r->env->timers, &r->timer);
     const enum req_event ev = r->op->work(r);
     if (ev != EV_MORE)
@@ -417,6 +426,8 @@ reply(struct req *r)
     r->out.rg = has_payload ? r->home->rg : NULL;
     r->owed++;
     r->up->reply(r);
+    if (r->held && r->wanted_ns != 0)
+        r->up->let_go(r);
     return EV_WAIT;
 }
 
@@ -465,14 +476,14 @@ void
 req_wanted(void *ctx, struct lock_hold *h)
 {
     struct req *r = h->owner;
-    struct env *env = r->env;
     (void)ctx;
     pmi_alive(r, REQ_MAGIC);
-    if (r->wanted_ns != 0 || r->state == REQ_QUEUED)
-        return; /* granted in this very turn, or known */
-    r->wanted_ns = env->now_ns;
-    timer_arm(env->timers, &r->timer, pmi_deadline_ns(env->now_ns, env->limits->slow_ns),
-              patience_passed);
+    if (r->wanted_ns != 0)
+        return;
+    r->wanted_ns = r->env->now_ns;
+    if (r->state == REQ_QUEUED)
+        return; /* it has its extents and is about to hear of it */
+    arm_patience(r);
     if (r->state == REQ_REPLY)
         r->up->let_go(r);
 }

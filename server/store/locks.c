@@ -155,8 +155,7 @@ count_ahead(struct locks *l, const struct pmi_list *bucket, const struct lock_no
             const struct lock_node *now)
 {
     struct lock_hold *h = now->hold;
-    pmi_list_for_each(it, bucket)
-    {
+    pmi_list_for_each(it, bucket) {
         struct lock_hold *ahead = node_of(it)->hold;
         if (!blocks(node_of(it), now) || (before != NULL && blocks(node_of(it), before)))
             continue;

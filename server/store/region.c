@@ -304,6 +304,7 @@ open_media(struct region *rg, const struct region_config *cfg, char *why, size_t
         .medium = "mem",
         .len = rg->slot_count * REGION_ARENA_BYTES,
         .no_hugetlb = cfg->no_hugetlb,
+        .quiet = true, /* the region's own line names both kinds */
     };
     return medium_open(&mc, &rg->arenas, why, why_len);
 }
@@ -419,7 +420,7 @@ region_cell_get(struct region *rg, uint32_t slot)
     const uint32_t i = c->free[--c->left];
     pmi_assert((c->used[i / 64] >> i % 64 & 1) == 0);
     c->used[i / 64] |= 1ull << i % 64;
-    return slot_at(rg, slot) + i * REGION_CELL_BYTES;
+    return slot_at(rg, slot) + (size_t)i * REGION_CELL_BYTES;
 }
 
 void
