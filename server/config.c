@@ -21,9 +21,9 @@
 static const struct config_key keys[] = {
 // clang-format off
 #define CONFIG(section_, key, type_, unit_, min_, max_, step_, def_, reload, words_, text_)    \
-    {.name = #key, .unit = (unit_), .def = (def_), .words = (words_), .text = (text_),                 \
+    {.name = #key, .unit = (unit_), .def = (def_), .words = (words_), .text = (text_),         \
      .section = CONFIG_SECTION_##section_, .type = CONFIG_TYPE_##type_,                        \
-     .reloadable = (reload) != 0, .min = (min_), .max = (max_), .step = (step_),                     \
+     .reloadable = (reload) != 0, .min = (min_), .max = (max_), .step = (step_),               \
      .offset = offsetof(STRUCT_##section_, key)},
 #include "server/config.def"
 #undef CONFIG
@@ -91,6 +91,7 @@ config_set_region(struct config_region *rg, const char *key, const char *value,
 {
     const unsigned i = config_key_find(CONFIG_SECTION_REGION, key);
     char what[CONFIG_WHY_BYTES];
+    pmi_assert(rg != NULL);
     if (i == CONFIG_KEY_N)
         return unknown_key(CONFIG_SECTION_REGION, key, why, why_len);
     if (i == CONFIG_REGION_journal)

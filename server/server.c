@@ -30,12 +30,13 @@ struct server {
     const struct config *cfg;
     struct ring_caps caps;
     struct env_limits limits;
-    bool budget_allowed;
+    uint32_t budgets; /* sockets that may have the send budget */
     struct region *regions[CONFIG_REGIONS_MAX];
     uint32_t region_count;
     struct sock_addr addrs[CONFIG_LISTEN_MAX];
     int listeners[CONFIG_LISTEN_MAX];
     uint32_t listener_count;
+    bool forgotten; /* their socket files are gone */
     struct shard **shards;
     const struct stats **stats;
     uint32_t shard_count, started;
@@ -58,13 +59,14 @@ probe(struct server *s)
     if (ring_probe(&s->caps, why, sizeof why) < 0)
         return say(EXIT_HOST_CANNOT, why);
     ring_caps_disable(&s->caps, s->cfg->disable);
-    s->budget_allowed = sock_budget_allowed();
+    if (sock_budget_allowed())
+        s->budgets = (uint32_t)(sock_tcp_mem_bytes() / s->cfg->send_budget);
     pmi_log(PMI_LOG_INFO, "kernel.features",
             "defer_taskrun=%d send_zc=%d sendmsg_zc_fixed=%d report_usage=%d fixed=%d clone=%d "
-            "accept_multishot=%d buf_ring=%d send_budget=%d",
+            "accept_multishot=%d buf_ring=%d send_budgets=%u",
             s->caps.defer_taskrun, s->caps.send_zc, s->caps.sendmsg_zc_fixed,
             s->caps.report_usage, s->caps.fixed, s->caps.clone, s->caps.accept_multishot,
-            s->caps.buf_ring, s->budget_allowed);
+            s->caps.buf_ring, s->budgets);
     return 0;
 }
 
@@ -172,7 +174,7 @@ start_shards(struct server *s)
             .connections = s->cfg->connections,
             .requests = s->cfg->requests,
             .busy_poll_ns = s->cfg->busy_poll_us * PMI_NS_PER_US,
-            .budget_allowed = s->budget_allowed,
+            .budgets = s->budgets / s->shard_count,
             .listeners = s->listeners,
             .listen_addrs = s->addrs,
             .listener_count = i == 0 ? s->listener_count : 0,
@@ -226,6 +228,15 @@ signal_until(const sigset_t *set, uint64_t deadline_ns)
     return sig > 0 ? sig : 0;
 }
 
+/* Remove the files of Unix sockets, once: a successor may make them anew while we finish. */
+static void
+forget_addresses(struct server *s)
+{
+    for (uint32_t i = 0; i < s->listener_count && !s->forgotten; i++)
+        sock_unlink(&s->addrs[i]);
+    s->forgotten = true;
+}
+
 static void
 tell_shards(struct server *s, void (*what)(struct shard *))
 {
@@ -239,8 +250,7 @@ stop(struct server *s, const sigset_t *set)
 {
     const uint64_t until = pmi_now_ns() + s->cfg->stop_ms * PMI_NS_PER_MS;
     pmi_log(PMI_LOG_INFO, "server.stopping", "patience_ms=%u", s->cfg->stop_ms);
-    for (uint32_t i = 0; i < s->listener_count; i++)
-        sock_unlink(&s->addrs[i]);
+    forget_addresses(s);
     tell_shards(s, shard_finish);
     bool reset = false;
     for (uint32_t idle = 0; idle < s->shard_count || connections_left(s);) {
@@ -268,10 +278,9 @@ tear_down(struct server *s)
             shard_join(s->shards[i]);
     for (uint32_t i = 0; s->shards != NULL && i < s->shard_count; i++)
         shard_free(s->shards[i]);
-    for (uint32_t i = 0; i < s->listener_count; i++) {
-        sock_unlink(&s->addrs[i]);
+    forget_addresses(s);
+    for (uint32_t i = 0; i < s->listener_count; i++)
         close(s->listeners[i]);
-    }
     for (uint32_t i = 0; i < s->region_count; i++)
         region_close(s->regions[i]);
     free(s->shards);

@@ -211,6 +211,20 @@ accept_again(void *ctx, struct timer *t)
         arm_accept(s, i);
 }
 
+/* `connections` bounds those of all shards together. */
+static bool
+is_full(const struct shard *s, const struct conn_ticket *t)
+{
+    uint64_t open = 0;
+    for (uint32_t i = 0; i < s->cfg.shard_count; i++)
+        open += __atomic_load_n(&s->cfg.all_stats[i]->conns_open, __ATOMIC_RELAXED);
+    if (open < s->cfg.connections)
+        return false;
+    pmi_log(PMI_LOG_WARN, "conn.refused", "peer=%s why=\"all %u connections are in use\"",
+            t->peer, s->cfg.connections);
+    return true;
+}
+
 static void
 on_accept(void *ctx, struct ring_tag tag, int res, unsigned flags)
 {
@@ -221,12 +235,12 @@ on_accept(void *ctx, struct ring_tag tag, int res, unsigned flags)
         struct conn_ticket t = {.fd = res, .is_tcp = !a->is_unix};
         sock_peer_name(res, t.peer, sizeof t.peer);
         t.is_loopback = a->is_unix || sock_peer_is_loopback(res);
-        if (s->finishing)
+        if (s->finishing || is_full(s, &t))
             close(res);
         else
             (void)conn_accept(&s->world, &t);
     }
-    if (s->finishing || !over)
+    if (s->finishing || !over || res == -ECANCELED)
         return;
     if (res >= 0 || res == -ECONNABORTED || res == -EINTR) {
         arm_accept(s, tag.slot);
@@ -446,7 +460,7 @@ shard_new(const struct shard_config *cfg, struct shard **ret)
     env->ring = &s->ring;
     env->caps = cfg->caps;
     env->limits = cfg->limits;
-    env->budget_allowed = cfg->budget_allowed;
+    env->budgets_left = cfg->budgets;
     struct conn_world *w = &s->world;
     w->env = env;
     w->regions = cfg->regions;

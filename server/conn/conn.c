@@ -378,6 +378,8 @@ conn_end(struct conn *c)
         stat_sub(&c->home->rg->connections, 1);
     if (c->former != NULL)
         c->former->heir = NULL;
+    if (c->tx.budget_raised)
+        c->env->budgets_left++;
     close_fd(c->env, c->t.fd);
     stat_sub(&c->env->stats.conns_open, 1);
     c->magic = 0;
@@ -437,7 +439,7 @@ up_freed(struct req *r)
     pmi_assert(c->req_count > 0);
     c->req_count--;
     c->extents -= r->hdr.extent_count;
-    c->bytes -= r->hdr.bytes;
+    c->bytes -= req_charge(r->op, &r->hdr);
 }
 
 const struct req_up conn_req_up = {

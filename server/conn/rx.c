@@ -179,14 +179,15 @@ enum take {
 }; /* next message; more bytes needed; do not read on */
 
 static bool
-past_credit(const struct conn *c, const struct hot_req *h)
+past_credit(const struct conn *c, const struct wire_prefix *p, const struct hot_req *h)
 {
     const struct msg_limits *lim = &c->env->limits->wire;
+    const uint64_t bytes = req_charge(req_op(p->verb), h);
     if (c->req_count == 0)
         return false; /* P7.3 */
     return c->req_count >= lim->credit_requests ||
            c->extents + h->extent_count > lim->credit_extents ||
-           h->bytes > lim->credit_bytes - c->bytes;
+           bytes > lim->credit_bytes - c->bytes;
 }
 
 static enum take
@@ -226,7 +227,7 @@ enlist(struct conn *c, struct req *r)
     pmi_list_push_back(&c->reqs, &r->link);
     c->req_count++;
     c->extents += r->hdr.extent_count;
-    c->bytes += r->hdr.bytes;
+    c->bytes += req_charge(r->op, &r->hdr);
 }
 
 /* A data request whose header is at rx->at and whole. `whole` is header_end, plus the payload
@@ -237,7 +238,7 @@ take_hot(struct conn *c, const struct wire_prefix *p, const struct hot_req *h,
 {
     struct rx *rx = &c->rx;
     const bool small = p->payload_len <= c->env->limits->wire.stage_max;
-    if (past_credit(c, h))
+    if (past_credit(c, p, h))
         return refuse_and_finish(c, p, PMEMD_E_CREDIT, "more in flight than was granted");
     struct req *r;
     if (req_new(c->env, c->home, req_op(p->verb), p->tag, h, &r) != 0) {
@@ -300,6 +301,8 @@ take_message(struct conn *c)
         conn_fail(c, PMEMD_E_PROTO, "header checksum");
         return TAKE_STOP;
     }
+    if ((p.flags & ~WIRE_F_REPLY) != 0)
+        return refuse(c, &p, header_end, PMEMD_E_FLAG);
     if (wire_verb_is_hot(p.verb)) {
         const bool small = p.payload_len <= c->env->limits->wire.stage_max;
         if (small && staged(rx) < header_end + p.payload_len)

@@ -220,8 +220,11 @@ may_fix(struct conn *c, const struct outmsg *m)
     struct env *env = c->env;
     if (!env->caps->sendmsg_zc_fixed || !path_may_fix(&c->path) || m->rg->fixed_count == 0)
         return false;
-    if (!c->tx.budget_raised && env->budget_allowed)
-        c->tx.budget_raised = sock_budget_raise(c->t.fd, env->limits->send_budget) == 0;
+    if (!c->tx.budget_raised && env->budgets_left > 0 &&
+        sock_budget_raise(c->t.fd, env->limits->send_budget) == 0) {
+        c->tx.budget_raised = true;
+        env->budgets_left--;
+    }
     return c->tx.budget_raised;
 }
 

@@ -65,7 +65,7 @@ struct env {
     struct pool heads;      /* ENV_HEAD_BYTES each */
     struct lock_pool *nodes;
     uint64_t aside_bytes; /* in use */
-    bool budget_allowed;  /* may raise a socket's send budget */
+    uint32_t budgets_left; /* sockets whose send budget may still be raised */
 
     struct pmi_list work;   /* struct env_work */
     struct pmi_list paused; /* connections that wait for a bounded resource */

@@ -182,6 +182,11 @@ set_tcp_options(int fd, uint32_t rcvbuf_bytes)
     static const char cc[] = "cubic";
     (void)set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     (void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* A peer that vanished without a word is found out within two minutes. */
+    (void)set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    (void)set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    (void)set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    (void)set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
     /* Some hosts default to bbr, which is three times slower on short paths. */
     if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, sizeof cc - 1) != 0) {
         const int err = errno;
@@ -336,4 +341,17 @@ sock_budget_allowed(void)
     const bool ok = sock_budget_raise(fd, 1u << 20) == 0;
     (void)close(fd);
     return ok;
+}
+
+uint64_t
+sock_tcp_mem_bytes(void)
+{
+    unsigned long low, pressure, high = 0;
+    FILE *f = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%lu %lu %lu", &low, &pressure, &high) != 3)
+        high = 0;
+    (void)fclose(f);
+    return high * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Listening sockets with every option that accepted sockets inherit (so that accepting costs no
- * further system call): TCP_NODELAY, TCP_CONGESTION=cubic, SO_RCVBUF.
+ * further system call): TCP_NODELAY, TCP_CONGESTION=cubic, SO_RCVBUF, keepalive.
  */
 #ifndef SERVER_OS_SOCK_H
 #define SERVER_OS_SOCK_H
@@ -52,5 +52,9 @@ int sock_budget_raise(int fd, uint32_t bytes) __attribute__((warn_unused_result)
 
 /* Can this process raise it? Tried on a socket of its own. */
 bool sock_budget_allowed(void);
+
+/* What all TCP sockets of this host may hold (net.ipv4.tcp_mem, its last number); the budgets of
+ * all connections together stay below it. 0 when it cannot be read. */
+uint64_t sock_tcp_mem_bytes(void);
 
 #endif

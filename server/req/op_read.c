@@ -37,6 +37,7 @@ read_work(struct req *r)
 const struct op op_read = {
     .name = "read",
     .takes_locks = true,
+    .has_payload = true,
     .mode = LOCK_SHARED,
     .work = read_work,
 };

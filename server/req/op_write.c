@@ -102,6 +102,7 @@ req_landed(struct req *r, uint64_t len)
 const struct op op_write = {
     .name = "write",
     .takes_locks = true,
+    .has_payload = true,
     .mode = LOCK_EXCLUSIVE,
     .work = write_work,
     .persists = true,

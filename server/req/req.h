@@ -41,6 +41,7 @@ struct req;
 struct op { /* one verb */
     const char *name;
     bool takes_locks;
+    bool has_payload; /* in the request or in the reply */
     enum lock_mode mode;
     enum req_event (*work)(
         struct req *r); /* holds its extents; returns EV_MORE after a slice */
@@ -102,6 +103,13 @@ struct req {
 };
 
 const struct op *req_op(unsigned verb); /* NULL: not a hot verb of this version */
+
+/* Payload bytes a request holds against its connection's credit (P7.1): zeroing moves none. */
+static inline uint64_t
+req_charge(const struct op *op, const struct hot_req *hdr)
+{
+    return op->has_payload ? hdr->bytes : 0;
+}
 
 /*
  * Make a request of a checked header. `hdr` views the caller's bytes, copied here. 0, or
