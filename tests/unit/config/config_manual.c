@@ -18,11 +18,14 @@ static void
 load(const char *name, char *text, size_t len)
 {
     char path[4096];
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     const char *dir = getenv("PMEMD_SOURCE_DIR");
     (void)snprintf(path, sizeof path, "%s/docs/man/%s", dir != NULL ? dir : ".", name);
     FILE *f = fopen(path, "r");
-    if (f == NULL)
+    if (f == NULL) {
         fail_msg("%s cannot be read", path);
+        return;
+    }
     const size_t n = fread(text, 1, len - 1, f);
     assert_true(n > 0 && n < len - 1);
     text[n] = '\0';
@@ -45,8 +48,10 @@ paragraph(const struct config_key *k, char *out, size_t len)
     char head[64];
     (void)snprintf(head, sizeof head, "\n*%s* = ", k->name);
     const char *at = strstr(conf, head);
-    if (at == NULL)
+    if (at == NULL) {
         fail_msg("no paragraph about %s", k->name);
+        return;
+    }
     const char *end = strstr(at, "\n\n");
     assert_non_null(end);
     assert_true((size_t)(end - at) < len);

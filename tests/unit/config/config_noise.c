@@ -81,7 +81,7 @@ random_words(char *text)
         const char *word = words[below(TEST_COUNT(words))];
         if (len + strlen(word) >= TEXT_MAX)
             break;
-        memcpy(text + len, word, strlen(word));
+        (void)snprintf(text + len, TEXT_MAX - len, "%s", word);
         len += strlen(word);
     }
     return len;
@@ -94,7 +94,7 @@ damaged_file(char *text)
                                "stage_max = 32K ; half\ndisable = zc,clone\n\n"
                                "[region demo]\nsize = 256M\nclass = volatile\n";
     size_t len = sizeof good - 1;
-    memcpy(text, good, sizeof good);
+    (void)snprintf(text, TEXT_MAX, "%s", good);
     for (uint64_t n = 1 + below(3); n > 0; n--) {
         const size_t at = below(len);
         if (below(2) == 0) {
@@ -172,6 +172,7 @@ files_of_noise(void **state)
     (void)state;
     run(1);
     run(0x9e3779b97f4a7c15ull);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     const char *text = getenv("CONFIG_SEED");
     if (text != NULL && strtoull(text, NULL, 0) != 0)
         run(strtoull(text, NULL, 0));

@@ -214,16 +214,17 @@ more_regions_than_there_may_be(void **state)
 {
     (void)state;
     struct desk *d = desk_up();
-    char text[4096] = "", line[64];
+    char text[4096] = "";
+    size_t at = 0;
     for (unsigned i = 0; i < CONFIG_REGIONS_MAX; i++) {
-        (void)snprintf(line, sizeof line, "[region r%u]\nsize = 4K\n", i);
-        strcat(text, line);
+        (void)snprintf(text + at, sizeof text - at, "[region r%u]\nsize = 4K\n", i);
+        at += strlen(text + at);
     }
     assert_int_equal(desk_try(d, text, "--config %F"), OPTIONS_SERVE);
     assert_int_equal(d->cfg.region_count, CONFIG_REGIONS_MAX);
     assert_int_equal(desk_run(d, "--config %F " DEMO), 2);
     desk_said(d, "more than 64 regions");
-    strcat(text, "[region one-more]\n");
+    (void)snprintf(text + at, sizeof text - at, "[region one-more]\n");
     assert_int_equal(desk_try(d, text, "--config %F"), 2);
     desk_said(d, ":129: more than 64 regions");
     desk_down(d);

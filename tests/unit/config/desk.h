@@ -44,7 +44,7 @@ static inline void
 desk_file(struct desk *d, const void *text, size_t len)
 {
     if (d->file[0] == '\0') {
-        strcpy(d->file, "/tmp/pmemd_config_XXXXXX");
+        (void)snprintf(d->file, sizeof d->file, "/tmp/pmemd_config_XXXXXX");
         const int fd = mkstemp(d->file);
         assert_true(fd >= 0);
         assert_int_equal(close(fd), 0);
@@ -62,8 +62,8 @@ desk_run(struct desk *d, const char *line)
     char words[8192];
     char *argv[DESK_ARGS_MAX + 1] = {(char[]){"pmemd"}};
     int argc = 1;
-    assert_true(strlen(line) < sizeof words);
-    strcpy(words, line);
+    const int len = snprintf(words, sizeof words, "%s", line);
+    assert_true(len >= 0 && (size_t)len < sizeof words);
     for (char *w = words; w != NULL && *w != '\0';) {
         char *next = strchr(w, ' ');
         if (next != NULL)

@@ -453,6 +453,15 @@ read_cold_verb(void *arg)
 }
 
 static void
+write_req(void *arg)
+{
+    static const struct pmemd_extent extents[WIRE_EXTENTS_MAX + 1];
+    static const uint32_t crcs[WIRE_CRCS_MAX + 1];
+    static uint8_t out[ROOM];
+    hot_req_write(out, arg, extents, crcs);
+}
+
+static void
 extent_past_count(void *arg)
 {
     (void)hot_extent_at(arg, 1);
@@ -468,6 +477,12 @@ our_own_mistakes_are_caught(void **state)
     assert_true(death_aborts(read_cold_verb, &s, text));
     struct hot_req r = {.extent_count = 1};
     assert_true(death_aborts(extent_past_count, &r, text));
+    r = (struct hot_req){.extent_count = WIRE_EXTENTS_MAX, .crc_count = WIRE_CRCS_MAX};
+    assert_false(death_aborts(write_req, &r, text));
+    r = (struct hot_req){.extent_count = WIRE_EXTENTS_MAX + 1};
+    assert_true(death_aborts(write_req, &r, text));
+    r = (struct hot_req){.crc_count = WIRE_CRCS_MAX + 1};
+    assert_true(death_aborts(write_req, &r, text));
 }
 
 int

@@ -71,9 +71,10 @@ roll_region(uint64_t *seed, struct msg_region *r)
     roll_text(seed, r->why_copied, sizeof r->why_copied);
     r->durability = (uint32_t)dice_any(seed);
     r->shard = (uint32_t)dice_any(seed);
-    uint64_t *const numbers[] = {
-        &r->size,  &r->page_size, &r->fixed_buffers, &r->connections,  &r->lsn,
-        &r->epoch, &r->bytes_zc,  &r->bytes_copied,  &r->bytes_staged, &r->bytes_unknown};
+    uint64_t *const numbers[] = {&r->size,          &r->page_size,    &r->fixed_buffers,
+                                 &r->connections,   &r->lsn,          &r->epoch,
+                                 &r->bytes_zc,      &r->bytes_copied, &r->bytes_staged,
+                                 &r->bytes_unknown, &r->bytes_direct};
     for (size_t i = 0; i < TEST_COUNT(numbers); i++)
         *numbers[i] = dice_any(seed);
     dice_fill(seed, r->history, sizeof r->history);
@@ -179,6 +180,7 @@ handshake_replies_round_trip(void **state)
         struct msg_open_reply open_back;
         TWICE(b, open_reply, &open, &open_back);
         assert_int_equal(open_back.status, open.status);
+        assert_string_equal(open_back.text, open.text);
         assert_int_equal(open_back.region.lsn, open.status ? 0 : open.region.lsn);
         assert_string_equal(open_back.region.name, open.status ? "" : open.region.name);
 
@@ -208,6 +210,8 @@ stat_and_list_replies_round_trip(void **state)
         }
         struct msg_stat_reply stat_back = {.counters = b->counters_back, .counter_count = 20};
         TWICE(b, stat_reply, &stat, &stat_back);
+        assert_int_equal(stat_back.status, stat.status);
+        assert_string_equal(stat_back.text, stat.text);
         assert_int_equal(stat_back.counter_count, stat.status ? 0 : stat.counter_count);
         assert_memory_equal(b->counters_back, b->counters,
                             stat_back.counter_count * sizeof b->counters[0]);
@@ -221,6 +225,8 @@ stat_and_list_replies_round_trip(void **state)
             roll_region(&seed, &b->regions[r]);
         struct msg_list_reply list_back = {.regions = b->regions_back, .region_count = 10};
         TWICE(b, list_reply, &list, &list_back);
+        assert_int_equal(list_back.status, list.status);
+        assert_string_equal(list_back.text, list.text);
         assert_int_equal(list_back.region_count, list.status ? 0 : list.region_count);
         assert_int_equal(list_back.more, list.status ? 0 : list.more);
         for (unsigned r = 0; r < list_back.region_count; r++)
@@ -258,7 +264,7 @@ the_largest_list_fits(void **state)
     struct msg_list_reply back = {.regions = b->regions_back, .region_count = MSG_LIST_MAX};
     TWICE(b, list_reply, &m, &back);
     assert_int_equal(back.region_count, MSG_LIST_MAX);
-    assert_int_equal(b->regions_back[MSG_LIST_MAX - 1].bytes_unknown, UINT64_MAX);
+    assert_int_equal(b->regions_back[MSG_LIST_MAX - 1].bytes_direct, UINT64_MAX);
     m.region_count++;
     assert_int_equal(msg_list_reply_write(b->first, sizeof b->first, &m), PMEMD_E_TOOBIG);
 }
@@ -406,32 +412,62 @@ bad_limits_are_refused(void **state)
     }
 }
 
+/* Write x as `kind`, read it to y. */
+#define ONCE(b, kind, x, y)                                                                    \
+    do {                                                                                       \
+        const int n_ = msg_##kind##_write((b)->first, WIRE_HEADER_MAX, x);                     \
+        assert_true(n_ > 0);                                                                   \
+        assert_int_equal(msg_##kind##_read((b)->first, (size_t)n_, (b)->scratch, y), 0);       \
+    } while (0)
+
 static void
 texts_are_mended(void **state)
 {
     struct bench *b = *state;
-    struct msg_refusal m = {.status = 1}, back;
-    memset(m.text, 'x', sizeof m.text); /* no end, and a euro sign across the cut */
-    memcpy(m.text + sizeof m.text - 3, "\xe2\x82\xac", 3);
-    int n = msg_refusal_write(b->first, sizeof b->first, &m);
-    assert_true(n > 0);
-    assert_int_equal(msg_refusal_read(b->first, (size_t)n, b->scratch, &back), 0);
-    assert_int_equal(strlen(back.text), sizeof m.text - 3);
-    assert_int_equal(m.text[sizeof m.text - 1], '\xac'); /* the caller's is as it was */
+    struct msg_hello hello_back;
+    ONCE(b, hello, &((struct msg_hello){.software = "s\xff."}), &hello_back);
+    assert_string_equal(hello_back.software, "s?.");
+
+    struct msg_hello_reply hello_no = {.status = 1, .text = "t\xff.", .software = "s\xff."};
+    ONCE(b, hello_reply, &hello_no, &hello_no);
+    assert_string_equal(hello_no.text, "t?.");
+    assert_string_equal(hello_no.software, "s?.");
+
+    struct msg_open_reply open_reply = {.text = "t\xff."};
+    ONCE(b, open_reply, &open_reply, &open_reply);
+    assert_string_equal(open_reply.text, "t?.");
+
+    struct msg_list_reply list_reply = {.status = 1, .text = "t\xff."};
+    ONCE(b, list_reply, &list_reply, &list_reply);
+    assert_string_equal(list_reply.text, "t?.");
 
     struct msg_counter counter = {.name = "r\xe9q", .unit = "\xc3"};
     const struct msg_stat_reply stat = {
-        .region = {.medium = "\x80", .why_copied = "ok\xf0\x9f"},
+        .text = "t\xff.",
+        .region = {.medium = "\x80", .memory_kind = "\xc0k", .why_copied = "ok\xf0\x9f"},
         .counters = &counter,
         .counter_count = 1};
-    n = msg_stat_reply_write(b->first, sizeof b->first, &stat);
-    assert_true(n > 0);
     struct msg_stat_reply stat_back = {.counters = b->counters_back, .counter_count = 1};
-    assert_int_equal(msg_stat_reply_read(b->first, (size_t)n, b->scratch, &stat_back), 0);
+    ONCE(b, stat_reply, &stat, &stat_back);
+    assert_string_equal(stat_back.text, "t?.");
     assert_string_equal(b->counters_back[0].name, "r?q");
     assert_string_equal(b->counters_back[0].unit, "");
     assert_string_equal(stat_back.region.medium, "?");
+    assert_string_equal(stat_back.region.memory_kind, "?k");
     assert_string_equal(stat_back.region.why_copied, "ok");
+}
+
+/* A text that fills its field without an end, and has a euro sign across the cut. */
+static void
+texts_are_cut_between_characters(void **state)
+{
+    struct bench *b = *state;
+    struct msg_refusal m = {.status = 1}, back;
+    memset(m.text, 'x', sizeof m.text);
+    memcpy(m.text + sizeof m.text - 3, "\xe2\x82\xac", 3);
+    ONCE(b, refusal, &m, &back);
+    assert_int_equal(strlen(back.text), sizeof m.text - 3);
+    assert_int_equal(m.text[sizeof m.text - 1], '\xac'); /* the caller's is as it was */
 }
 
 int
@@ -447,6 +483,7 @@ main(void)
         cmocka_unit_test(bad_names_are_refused),
         cmocka_unit_test(bad_limits_are_refused),
         cmocka_unit_test(texts_are_mended),
+        cmocka_unit_test(texts_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, bench_up, bench_down);
 }

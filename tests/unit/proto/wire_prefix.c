@@ -197,10 +197,11 @@ verbs_have_names(void **state)
 }
 
 static void
-write_past_limit(void *arg)
+write_prefix(void *arg)
 {
+    static const uint8_t header[WIRE_HEADER_MAX + 1];
     uint8_t out[WIRE_PREFIX_BYTES];
-    wire_prefix_write(out, arg, NULL);
+    wire_prefix_write(out, arg, header);
 }
 
 static void
@@ -208,10 +209,12 @@ our_own_lengths_are_asserted(void **state)
 {
     (void)state;
     char text[DEATH_TEXT_BYTES];
-    struct wire_prefix p = {.header_len = WIRE_HEADER_MAX + 1};
-    assert_true(death_aborts(write_past_limit, &p, text));
+    struct wire_prefix p = {.header_len = WIRE_HEADER_MAX, .payload_len = WIRE_PAYLOAD_MAX};
+    assert_false(death_aborts(write_prefix, &p, text));
+    p = (struct wire_prefix){.header_len = WIRE_HEADER_MAX + 1};
+    assert_true(death_aborts(write_prefix, &p, text));
     p = (struct wire_prefix){.payload_len = WIRE_PAYLOAD_MAX + 1};
-    assert_true(death_aborts(write_past_limit, &p, text));
+    assert_true(death_aborts(write_prefix, &p, text));
 }
 
 int
