@@ -468,8 +468,11 @@ req_granted(void *ctx, struct lock_hold *h)
     struct req *r = h->owner;
     (void)ctx;
     pmi_alive(r, REQ_MAGIC);
-    if (r->state == REQ_QUEUED)
-        req_step(r, EV_GRANT);
+    if (r->state != REQ_QUEUED)
+        return;
+    if (locks_is_wanted(r->home->locks, h)) /* others queued behind it while it did */
+        r->wanted_ns = r->env->now_ns;
+    req_step(r, EV_GRANT);
 }
 
 void

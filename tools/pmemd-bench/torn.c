@@ -26,7 +26,7 @@
 
 #define BLOCKS 32u
 #define BLOCKS_MIN 4u
-#define SPAN_BLOCKS (HISTORY_EXTENTS_MAX * HISTORY_SPAN_MAX) /* of one request, at most */
+#define SPAN_BLOCKS ((size_t)HISTORY_EXTENTS_MAX * HISTORY_SPAN_MAX) /* of one request */
 #define TURN_NS UINT64_C(100000000)
 #define DRAIN_NS UINT64_C(10000000000)
 #define ERRORS_MAX 100u
@@ -268,7 +268,7 @@ prepare(struct torn *t)
     t->blocks = span / o->bs < BLOCKS ? (unsigned)(span / o->bs) : BLOCKS;
     if (t->blocks < BLOCKS_MIN || o->bs * SPAN_BLOCKS > info->io_max) {
         tool_say("--bs %" PRIu64 ": torn needs at least %u blocks in the region (%" PRIu64
-                 " bytes), and %u of them in one request (%" PRIu64 " bytes)",
+                 " bytes), and %zu of them in one request (%" PRIu64 " bytes)",
                  o->bs, BLOCKS_MIN, span, SPAN_BLOCKS, info->io_max);
         return TOOL_USAGE;
     }
