@@ -235,19 +235,19 @@ hot_reply_read(const void *header, size_t len, struct hot_reply *ret)
     const uint8_t *h = pmi_take(&in, HOT_FIXED_BYTES);
     if (h == NULL)
         return PMEMD_E_PROTO;
-    struct hot_reply r = {
-        .status = pmi_load_u16(h + REP_STATUS),
-        .outcome = h[REP_OUTCOME],
-        .level = h[REP_LEVEL],
-        .durability = h[REP_CLASS],
-        .replicas = h[REP_REPLICAS],
-        .lsn = pmi_load_u64(h + REP_LSN),
-        .epoch = pmi_load_u64(h + REP_EPOCH),
-        .bytes = pmi_load_u64(h + REP_BYTES),
-        .old = {pmi_load_u64(h + REP_OLD), pmi_load_u64(h + REP_OLD + 8)},
-        .crc_count = pmi_load_u32(h + REP_CRC_COUNT),
-        .detail = pmi_load_u32(h + REP_DETAIL),
-    };
+    struct hot_reply r; /* field by field, as above */
+    r.status = pmi_load_u16(h + REP_STATUS);
+    r.outcome = h[REP_OUTCOME];
+    r.level = h[REP_LEVEL];
+    r.durability = h[REP_CLASS];
+    r.replicas = h[REP_REPLICAS];
+    r.lsn = pmi_load_u64(h + REP_LSN);
+    r.epoch = pmi_load_u64(h + REP_EPOCH);
+    r.bytes = pmi_load_u64(h + REP_BYTES);
+    r.old[0] = pmi_load_u64(h + REP_OLD);
+    r.old[1] = pmi_load_u64(h + REP_OLD + 8);
+    r.crc_count = pmi_load_u32(h + REP_CRC_COUNT);
+    r.detail = pmi_load_u32(h + REP_DETAIL);
     if (pmi_load_u16(h + REP_FLAGS) != 0 || pmi_load_u64(h + REP_RESERVED_56) != 0)
         return PMEMD_E_PROTO;
     if (pmi_cur_left(&in) != (size_t)r.crc_count * sizeof(uint32_t) || !reply_numbers_ok(&r))

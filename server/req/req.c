@@ -138,15 +138,6 @@ out_release(struct outmsg *m)
     req_unlock(pmi_containerof(m, struct req, out));
 }
 
-static uint32_t
-pieces_of(const struct hot_req *hdr)
-{
-    uint32_t n = 0;
-    for (unsigned i = 0; i < hdr->extent_count; i++)
-        n += hot_crc_pieces(hot_extent_at(hdr, i).len);
-    return n;
-}
-
 /* Room for extents and checksums: inside the request, or a block. */
 static int
 place_lists(struct req *r, uint32_t crc_count)
@@ -177,7 +168,7 @@ req_new(struct env *env, struct hosted *home, const struct op *op, uint64_t tag,
         return PMEMD_E_BUSY;
     struct req *r = obj;
     const bool reads_crcs = op == &op_read && (hdr->flags & HOT_F_CRC) != 0;
-    const uint32_t crc_count = reads_crcs ? pieces_of(hdr) : hdr->crc_count;
+    const uint32_t crc_count = reads_crcs ? hdr->crc_pieces : hdr->crc_count;
     memset(r, 0, offsetof(struct req, head));
     r->magic = REQ_MAGIC;
     r->env = env;
