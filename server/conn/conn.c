@@ -363,31 +363,41 @@ drain(struct conn *c)
     return CE_WAIT;
 }
 
+/* Out of the line of our session's connections. Returns who may open now: our heir, if nobody
+ * before us is left and it still wants to. */
+static struct conn *
+leave_line(struct conn *c)
+{
+    struct conn *former = c->former;
+    struct conn *heir = c->heir;
+    if (former != NULL)
+        former->heir = heir;
+    if (heir != NULL)
+        heir->former = former;
+    return heir != NULL && former == NULL && heir->state == CONN_WAITING ? heir : NULL;
+}
+
 /* Every completion came: the connection's memory may be used again. */
 static void
 conn_end(struct conn *c)
 {
     struct conn_world *w = c->world;
     const struct pmi_slot_id id = c->id;
-    struct conn *heir = c->heir;
     pmi_assert(pmi_list_empty(&c->reqs));
     pmi_assert(tx_idle(c));
     pmi_assert(c->rx.buf == NULL);
     unhook(c);
     if (c->home != NULL)
         stat_sub(&c->home->rg->connections, 1);
-    if (c->former != NULL)
-        c->former->heir = NULL;
     if (c->tx.budget_raised)
         c->env->budgets_left++;
+    struct conn *heir = leave_line(c);
     close_fd(c->env, c->t.fd);
     stat_sub(&c->env->stats.conns_open, 1);
     c->magic = 0;
     pmi_slots_put(&w->conns, id.slot, id.gen);
-    if (heir != NULL) {
-        heir->former = NULL;
+    if (heir != NULL)
         conn_step(heir, CE_OPENED);
-    }
     w->gone(w->shard);
 }
 

@@ -251,22 +251,28 @@ req_start(struct req *r)
 {
     pmi_alive(r, REQ_MAGIC);
     pmi_assert(r->state == REQ_FREE);
+    struct env *env = r->env;
     r->err = refuse(r);
-    r->progress_ns = r->env->now_ns;
+    r->progress_ns = env->now_ns;
+    req_step(r, EV_ADMIT);
+    if (r->err != 0) {
+        req_step(r, EV_FAIL);
+        return 0;
+    }
     int granted = 1;
-    if (r->err == 0 && r->op->takes_locks) {
-        granted =
-            locks_take(r->home->locks, &r->hold, r->op->mode, r->extents, r->hdr.extent_count);
-        if (granted < 0)
-            return granted;
-        r->held = true;
+    if (r->op->takes_locks) {
+        r->held = true; /* it may be granted, and let go, before the call returns */
+        granted = locks_take(r->home->locks, &r->hold, r->op->mode, r->extents,
+                             r->hdr.extent_count);
+    }
+    if (granted < 0) {
+        r->held = false;
+        r->state = REQ_FREE;
+        return granted;
     }
     if (granted == 0)
-        stat_add(&r->env->stats.lock_waits, 1);
-    req_step(r, EV_ADMIT);
-    if (r->err != 0)
-        req_step(r, EV_FAIL);
-    else if (granted == 1)
+        stat_add(&env->stats.lock_waits, 1); /* the grant comes, or came, by callback */
+    else
         req_step(r, EV_GRANT);
     return 0;
 }
