@@ -433,7 +433,7 @@ make_tables(struct shard *s)
     if (rc == 0)
         rc = lock_pool_new(SHARD_NODES, &env->nodes);
     if (rc == 0)
-        rc = timers_new(s->cfg.requests + s->cfg.connections + 1, env, &env->timers);
+        rc = timers_new(s->cfg.requests + s->cfg.connections + 2, env, &env->timers);
     if (rc == 0)
         rc = medium_scratch((uint64_t)SHARD_STAGES * ENV_STAGE_BYTES, &s->stage_memory, &huge);
     env->scratch = aligned_alloc(16, MSG_ARENA_BYTES);

@@ -107,6 +107,59 @@ conn_watch(struct conn *c)
                   pmi_deadline_ns(c->env->now_ns, c->env->limits->stall_ns), stall_check);
 }
 
+/* Its peer owes us bytes or reading, and has moved nothing for slow_ns. */
+static bool
+stands_still(const struct conn *c)
+{
+    const bool owes = rx_midway(c) || c->tx.inflight != NULL || c->tx.zc_ops > 0;
+    return owes && c->env->now_ns - c->progress_ns >= c->env->limits->slow_ns;
+}
+
+/* Is there one that has waited for slow_ns through no fault of its own peer? */
+static bool
+somebody_starves(const struct env *env)
+{
+    pmi_list_for_each(it, &env->paused) {
+        const struct conn *c = pmi_containerof(it, struct conn, in_pause);
+        if (env->now_ns - c->paused_ns >= env->limits->slow_ns && !stands_still(c))
+            return true;
+    }
+    return false;
+}
+
+static void
+relieve(void *ctx, struct timer *t)
+{
+    struct conn_world *w = pmi_containerof(t, struct conn_world, relief);
+    struct env *env = w->env;
+    (void)ctx;
+    if (pmi_list_empty(&env->paused))
+        return;
+    const bool act = somebody_starves(env);
+    for (uint32_t i = 0; act && i < pmi_slots_capacity(&w->conns); i++) {
+        struct conn *c = pmi_slots_at(&w->conns, i, NULL);
+        if (c == NULL || c->state == CONN_DRAIN || !stands_still(c))
+            continue;
+        stat_add(&env->stats.slow_resets, 1);
+        conn_fail(c, PMEMD_E_SLOW, "it stood still while others waited for what it holds");
+    }
+    timer_arm(env->timers, t, pmi_deadline_ns(env->now_ns, env->limits->slow_ns / 4), relieve);
+}
+
+void
+conn_pause(struct conn *c)
+{
+    struct env *env = c->env;
+    stat_add(&env->stats.pauses, 1);
+    if (c->paused_ns == 0)
+        c->paused_ns = env->now_ns;
+    if (!pmi_list_linked(&c->in_pause))
+        pmi_list_push_back(&env->paused, &c->in_pause);
+    if (c->world->relief.index == 0)
+        timer_arm(env->timers, &c->world->relief,
+                  pmi_deadline_ns(env->now_ns, env->limits->slow_ns), relieve);
+}
+
 static void
 handshake_late(void *ctx, struct timer *t)
 {
@@ -251,6 +304,7 @@ unhook(struct conn *c)
     pmi_list_del(&c->in_pause);
     pmi_list_del(&c->later.link);
     pmi_list_del(&c->tx.later.link);
+    pmi_list_del(&c->tx.aside.link);
 }
 
 static enum conn_event

@@ -56,11 +56,11 @@ enum rx_mode {
 struct rx {
     enum rx_mode mode;
     uint8_t *buf;     /* staging in hand, or NULL */
+    uint32_t parked;  /* bytes at buf if that is memory of our own, 0 if it is staging */
     uint32_t at, end; /* unread bytes in it */
     struct req *req;  /* WRITE whose payload is due or in its way, or NULL */
     uint64_t payload; /* bytes of it not yet consumed */
     bool landing;     /* the payload goes into the region now; else into nowhere */
-    uint64_t armed_len;
 };
 
 struct sendop;
@@ -69,9 +69,10 @@ struct tx {
     struct pmi_list queue;   /* struct outmsg, the head is being sent */
     struct sendop *inflight; /* the one operation in the kernel, or NULL */
     struct env_work
-        later;       /* start sending: at the turn's end, so that replies leave together */
-    uint64_t zc_out; /* bytes whose notification is owed */
-    uint32_t zc_ops; /* and operations */
+        later; /* start sending: at the turn's end, so that replies leave together */
+    struct env_work aside; /* go on copying what writers wait for */
+    uint64_t zc_out;       /* bytes whose notification is owed */
+    uint32_t zc_ops;       /* and operations */
     bool budget_raised;
     bool broken; /* sends no more */
 };
@@ -96,6 +97,7 @@ struct conn_world { /* what a shard's connections share; handed down by the shar
     uint32_t region_count;
     const struct stats *const *all_stats; /* of every shard */
     uint32_t shard_count;
+    struct timer relief; /* connections wait for resources that others sit on */
     void *shard;
     /* Move a connection to its region's shard. The fd's ownership goes with the ticket. */
     void (*move)(void *shard, const struct conn_ticket *t);
@@ -120,6 +122,7 @@ struct conn {
     struct env_work later; /* go on reading */
     struct timer timer;    /* handshake, stall, linger */
     uint64_t progress_ns;
+    uint64_t paused_ns;  /* since when it waits for a bounded resource; 0 = it does not */
     struct conn *heir;   /* waits for our end */
     struct conn *former; /* we wait for its end */
     uint32_t owed;       /* completions the kernel owes */
@@ -149,6 +152,10 @@ bool conn_settle(struct conn *c);
 
 /* Something ended that may let the connection go on to its next state (CE_IDLE). */
 void conn_maybe_idle(struct conn *c);
+
+/* It waits for a bounded resource from now on. Whoever sits on resources and stands still for
+ * slow_ns while another waits like this is reset. */
+void conn_pause(struct conn *c);
 
 /* Resume every connection that waits for a bounded resource. */
 void conn_resume_paused(struct env *env);

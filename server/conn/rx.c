@@ -9,6 +9,7 @@
 #include "server/os/ring_compat.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -39,7 +40,7 @@ arm(struct conn *c, enum rx_mode mode, void *to, uint64_t len, int flags)
     io_uring_prep_recv(sqe, c->t.fd, to, len, flags);
     ring_tag_set(sqe, (struct ring_tag){TAG_RECV, c->id.gen, c->id.slot});
     c->rx.mode = mode;
-    c->rx.armed_len = len;
+    c->paused_ns = 0;
     c->owed++;
     stat_add(&c->env->stats.recvs, 1);
     if (rx_midway(c))
@@ -53,10 +54,58 @@ return_buffer(struct conn *c)
     struct rx *rx = &c->rx;
     if (rx->buf == NULL)
         return;
-    stage_put(&c->world->stage, rx->buf);
+    if (rx->parked > 0) {
+        c->env->aside_bytes -= rx->parked;
+        free(rx->buf);
+    } else {
+        stage_put(&c->world->stage, rx->buf);
+    }
     rx->buf = NULL;
+    rx->parked = 0;
     rx->at = 0;
     rx->end = 0;
+}
+
+/* We wait and hold unread bytes: when staging runs short, they move to memory of our own (bounded
+ * with the bytes copied aside), so that those who need not wait can be read. */
+static void
+park(struct conn *c)
+{
+    struct rx *rx = &c->rx;
+    struct env *env = c->env;
+    const uint32_t len = staged(rx);
+    if (len == 0 || rx->parked > 0 || !stage_is_short(&c->world->stage) ||
+        len > env->limits->aside_max - env->aside_bytes)
+        return;
+    uint8_t *to = malloc(len);
+    if (to == NULL)
+        return;
+    const uint8_t *from = rx->buf + rx->at;
+    memcpy(to, from, len);
+    if (rx->req != NULL && rx->req->staged != NULL)
+        rx->req->staged = to + (rx->req->staged - from);
+    stage_put(&c->world->stage, rx->buf);
+    env->aside_bytes += len;
+    rx->buf = to;
+    rx->parked = len;
+    rx->at = 0;
+    rx->end = len;
+}
+
+/* Back into staging, to read on behind what is there. */
+static bool
+unpark(struct conn *c)
+{
+    struct rx *rx = &c->rx;
+    uint8_t *to = stage_borrow(&c->world->stage);
+    if (to == NULL)
+        return false;
+    const uint32_t len = staged(rx);
+    memcpy(to, rx->buf + rx->at, len);
+    return_buffer(c);
+    rx->buf = to;
+    rx->end = len;
+    return true;
 }
 
 /* Wait for a bounded resource (slots, lock nodes, header blocks, staging). */
@@ -64,9 +113,8 @@ static void
 pause_reading(struct conn *c)
 {
     c->rx.mode = RX_HOLD;
-    stat_add(&c->env->stats.pauses, 1);
-    if (!pmi_list_linked(&c->in_pause))
-        pmi_list_push_back(&c->env->paused, &c->in_pause);
+    park(c);
+    conn_pause(c);
 }
 
 static void
@@ -90,6 +138,10 @@ arm_staging(struct conn *c)
     if (staged(rx) == 0) {
         return_buffer(c);
         arm_wait(c);
+        return;
+    }
+    if (rx->parked > 0 && !unpark(c)) {
+        pause_reading(c);
         return;
     }
     if (rx->at > 0) { /* an unfinished message moves to the front: the rest fits behind it */
@@ -143,7 +195,7 @@ consume_payload(struct conn *c)
             continue;
         }
         const struct region_slice s = req_land_next(rx->req, n);
-        memcpy(s.data, rx->buf + rx->at, s.len);
+        req_store(rx->req, s.data, rx->buf + rx->at, s.len);
         rx->at += (uint32_t)s.len;
         stat_add(&c->env->stats.bytes_staged, s.len);
         stat_add(&c->home->rg->paths.staged, s.len);
@@ -333,6 +385,7 @@ run(struct conn *c)
     while (t == TAKE_ON && reads(c)) {
         if (rx->req != NULL && !rx->landing) {
             rx->mode = RX_HOLD; /* its extents are not ours yet */
+            park(c);
             return;
         }
         consume_payload(c);

@@ -56,6 +56,18 @@ stage_took(struct stage *s, unsigned bid)
     return pool_at(&s->pool, bid);
 }
 
+uint8_t *
+stage_borrow(struct stage *s)
+{
+    return pool_get(&s->pool);
+}
+
+bool
+stage_is_short(const struct stage *s)
+{
+    return s->pool.left + s->offered <= s->pool.count / 4;
+}
+
 void
 stage_put(struct stage *s, uint8_t *buf)
 {

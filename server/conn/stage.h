@@ -26,7 +26,9 @@ int stage_open(struct stage *s, struct ring *ring, void *memory, uint32_t count)
 void stage_close(struct stage *s);
 
 uint8_t *stage_took(struct stage *s, unsigned bid); /* a completion named this buffer */
+uint8_t *stage_borrow(struct stage *s);             /* one for ourselves, or NULL */
 void stage_put(struct stage *s, uint8_t *buf);
-void stage_ran_dry(struct stage *s); /* a receive found none: offer more from now on */
+bool stage_is_short(const struct stage *s); /* few are left: do not sit on one */
+void stage_ran_dry(struct stage *s);        /* a receive found none: offer more from now on */
 
 #endif

@@ -5,12 +5,14 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/conn/aside.h"
 #include "server/os/ring_compat.h"
 #include "server/os/sock.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+static void let_go(struct env_work *w);
 
 static void
 start_sending(struct env_work *w)
@@ -23,7 +25,9 @@ tx_init(struct conn *c)
 {
     pmi_list_init(&c->tx.queue);
     pmi_list_init(&c->tx.later.link);
+    pmi_list_init(&c->tx.aside.link);
     c->tx.later.run = start_sending;
+    c->tx.aside.run = let_go;
     const struct env *env = c->env;
     const struct path_config cfg = {
         .policy = (enum path_policy)env->limits->send_policy,
@@ -108,26 +112,6 @@ add_payload(struct gather *g, struct outmsg *m, uint64_t from)
     }
 }
 
-/* The extent's rest from payload byte `from` on. */
-static struct pmemd_extent
-range_at(const struct outmsg *m, uint64_t from)
-{
-    unsigned i = 0;
-    while (from >= m->extents[i].len) {
-        from -= m->extents[i].len;
-        i++;
-        pmi_assert(i < m->extent_count); /* the extents are the payload */
-    }
-    const struct pmemd_extent e = m->extents[i];
-    return (struct pmemd_extent){.off = e.off + from, .len = e.len - from};
-}
-
-static uint64_t
-payload_sent(const struct outmsg *m)
-{
-    return m->sent > m->head_len ? m->sent - m->head_len : 0;
-}
-
 /* What is left of `m`, as much as fits. */
 static void
 add_message(struct gather *g, struct outmsg *m)
@@ -136,7 +120,7 @@ add_message(struct gather *g, struct outmsg *m)
         const uint64_t left = m->head_len - m->sent;
         add(g, (void *)(uintptr_t)(m->head + m->sent), left < g->room ? left : g->room);
     }
-    const uint64_t from = payload_sent(m);
+    const uint64_t from = outmsg_payload_sent(m);
     if (!g->full && from < m->payload_len)
         add_payload(g, m, from);
 }
@@ -196,7 +180,7 @@ send_copying(struct conn *c, struct sendop *op)
     pmi_list_for_each(it, &c->tx.queue) {
         struct outmsg *m = pmi_containerof(it, struct outmsg, link);
         const bool large = m->payload_len >= c->path.cfg.zc_min && c->path.mode != PATH_COPY;
-        if (!first && large)
+        if (!first && (large || aside_is_midway(m)))
             break; /* its turn to choose comes when it is the head */
         first = false;
         wanted |= m->wanted && !m->released;
@@ -233,8 +217,8 @@ may_fix(struct conn *c, const struct outmsg *m)
 static bool
 gather_fixed(struct gather *g, struct outmsg *m)
 {
-    const uint64_t from = payload_sent(m);
-    const uint32_t slot = region_slice(m->rg, range_at(m, from).off, 1).slot;
+    const uint64_t from = outmsg_payload_sent(m);
+    const uint32_t slot = region_slice(m->rg, outmsg_range_at(m, from).off, 1).slot;
     if (slot >= m->rg->fixed_count)
         return false;
     if (m->sent < m->head_len) {
@@ -280,7 +264,7 @@ send_zero_copy(struct conn *c, struct sendop *op, struct outmsg *m)
         add_message(&g, m);
     const uint64_t head_left = m->sent < m->head_len ? m->head_len - m->sent : 0;
     op->zc = m;
-    op->from = payload_sent(m);
+    op->from = outmsg_payload_sent(m);
     op->len = op->bytes - head_left;
     m->submitted = true;
 
@@ -312,7 +296,7 @@ wants_copy(const struct conn *c, const struct outmsg *m)
 static bool
 picks_zero_copy(struct conn *c, const struct outmsg *m)
 {
-    const uint64_t left = m->payload_len - payload_sent(m);
+    const uint64_t left = m->payload_len - outmsg_payload_sent(m);
     if (left < c->path.cfg.zc_min || m->plain || m->aside != NULL || m->wanted)
         return false;
     if (c->path.mode == PATH_ZC && wants_copy(c, m))
@@ -325,15 +309,13 @@ tx_kick(struct conn *c)
 {
     struct tx *tx = &c->tx;
     struct outmsg *m = head_of(tx);
-    if (m == NULL || tx->inflight != NULL || tx->broken)
+    if (m == NULL || tx->inflight != NULL || tx->broken || aside_is_midway(m))
         return;
     if (tx->zc_out >= c->env->limits->zc_out_max)
         return; /* the next notification goes on */
     struct sendop *op = op_new(c);
     if (op == NULL) {
-        stat_add(&c->env->stats.pauses, 1);
-        if (!pmi_list_linked(&c->in_pause))
-            pmi_list_push_back(&c->env->paused, &c->in_pause);
+        conn_pause(c);
         return;
     }
     if (picks_zero_copy(c, m))
@@ -355,62 +337,37 @@ tx_queue(struct conn *c, struct outmsg *m)
 
 /* ---- Letting go ----------------------------------------------------------------------------------- */
 
-static void
-free_aside(struct env *env, struct outmsg *m)
-{
-    if (m->aside == NULL)
-        return;
-    env->aside_bytes -= m->payload_len - m->aside_from;
-    free(m->aside);
-    m->aside = NULL;
-}
-
 /* Off the queue: over as soon as no notification is owed. */
 static void
 retire(struct env *env, struct outmsg *m)
 {
     if (m->notifs > 0)
         return;
-    free_aside(env, m);
+    aside_free(env, m);
     m->done(m);
 }
 
-/* Copy the unsent payload out of the region, if the bounded pool has room. */
-static bool
-move_aside(struct conn *c, struct outmsg *m)
-{
-    struct env *env = c->env;
-    const uint64_t from = payload_sent(m);
-    const uint64_t len = m->payload_len - from;
-    if (len == 0 || m->aside != NULL)
-        return true;
-    if (len > env->limits->aside_max - env->aside_bytes)
-        return false;
-    uint8_t *to = malloc(len);
-    if (to == NULL)
-        return false;
-    uint64_t done = 0;
-    while (done < len) {
-        const struct pmemd_extent e = range_at(m, from + done);
-        const struct region_slice s = region_slice(m->rg, e.off, e.len);
-        memcpy(to + done, s.data, s.len);
-        done += s.len;
-    }
-    m->aside = to;
-    m->aside_from = from;
-    env->aside_bytes += len;
-    stat_add(&env->stats.bytes_aside, len);
-    stat_add(&m->rg->paths.staged, len);
-    return true;
-}
-
+/* Copy aside what writers wait for, a bounded part a turn; then let go. */
 static void
-let_go(struct conn *c, struct outmsg *m)
+let_go(struct env_work *w)
 {
-    if (m->released || m->submitted || !move_aside(c, m) || m->notifs > 0)
-        return;
-    m->released = true;
-    m->release(m);
+    struct conn *c = pmi_containerof(w, struct conn, tx.aside);
+    uint64_t budget = ENV_TURN_BYTES;
+    pmi_list_for_each_safe(it, &c->tx.queue) {
+        struct outmsg *m = pmi_containerof(it, struct outmsg, link);
+        if (!m->wanted || m->released || m->submitted)
+            continue;
+        const enum aside_result r = aside_copy(c->env, m, &budget);
+        if (r == ASIDE_MORE) {
+            env_later(c->env, w);
+            return;
+        }
+        if (r == ASIDE_DONE && m->notifs == 0) {
+            m->released = true;
+            m->release(m);
+        }
+    }
+    env_later(c->env, &c->tx.later);
 }
 
 void
@@ -426,7 +383,7 @@ tx_let_go(struct conn *c, struct outmsg *m)
     if (m->submitted)
         cancel(c->env, c->tx.inflight);
     else if (c->tx.inflight != NULL)
-        let_go(c, m);
+        env_later(c->env, &c->tx.aside);
     /* Else it is tried at the end of this turn, once: see send_copying(). */
 }
 
@@ -441,10 +398,10 @@ sent_bytes(struct conn *c, struct sendop *op, uint64_t left)
         pmi_assert(m != NULL);
         const uint64_t rest = outmsg_left(m);
         const uint64_t n = rest < left ? rest : left;
-        const uint64_t before = payload_sent(m);
+        const uint64_t before = outmsg_payload_sent(m);
         m->sent += n;
         left -= n;
-        const uint64_t payload = payload_sent(m) - before;
+        const uint64_t payload = outmsg_payload_sent(m) - before;
         if (op->zc != NULL) {
             op->moved = payload;
         } else if (payload > 0) {
@@ -471,8 +428,8 @@ take_back(struct conn *c)
     }
     pmi_list_for_each(it, &c->tx.queue) {
         struct outmsg *m = pmi_containerof(it, struct outmsg, link);
-        if (m->wanted)
-            let_go(c, m);
+        if (m->wanted && !m->released)
+            env_later(c->env, &c->tx.aside);
     }
 }
 
@@ -493,6 +450,7 @@ tx_abort(struct conn *c)
 {
     c->tx.broken = true;
     pmi_list_del(&c->tx.later.link);
+    pmi_list_del(&c->tx.aside.link);
     drop_queue(c);
 }
 
@@ -526,7 +484,7 @@ zc_ended(struct conn *c, struct sendop *op, bool told, bool copied)
     if (!pmi_list_linked(&m->link))
         retire(env, m);
     else if (m->wanted)
-        let_go(c, m);
+        env_later(env, &c->tx.aside);
 }
 
 /* What a send that did not move bytes means. */

@@ -6,6 +6,7 @@
 #ifndef SERVER_LINK_OUTMSG_H
 #define SERVER_LINK_OUTMSG_H
 
+#include "common/assert.h"
 #include "common/list.h"
 
 #include <pmemd/pmemd.h>
@@ -26,6 +27,7 @@ struct outmsg {
 
     uint8_t *aside;      /* owned: payload from aside_from on, or NULL */
     uint64_t aside_from; /* payload offset of aside[0] */
+    uint64_t aside_len;  /* bytes copied there so far */
 
     uint32_t notifs; /* zero-copy notifications owed */
     bool submitted;  /* part of the operation in flight */
@@ -43,6 +45,27 @@ static inline uint64_t
 outmsg_left(const struct outmsg *m)
 {
     return m->head_len + m->payload_len - m->sent;
+}
+
+/* Payload bytes the kernel accepted. */
+static inline uint64_t
+outmsg_payload_sent(const struct outmsg *m)
+{
+    return m->sent > m->head_len ? m->sent - m->head_len : 0;
+}
+
+/* The region's bytes from payload byte `from` to the end of the extent it lies in. */
+static inline struct pmemd_extent
+outmsg_range_at(const struct outmsg *m, uint64_t from)
+{
+    unsigned i = 0;
+    while (from >= m->extents[i].len) {
+        from -= m->extents[i].len;
+        i++;
+        pmi_assert(i < m->extent_count); /* the extents are the payload */
+    }
+    const struct pmemd_extent e = m->extents[i];
+    return (struct pmemd_extent){.off = e.off + from, .len = e.len - from};
 }
 
 #endif

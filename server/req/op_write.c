@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-static void
-store(const struct req *r, void *dst, const void *src, size_t len)
+void
+req_store(const struct req *r, void *dst, const void *src, size_t len)
 {
     if (r->home->rg->medium->flush_lines)
         pmi_copy_nt(dst, src, len);
@@ -49,7 +49,7 @@ write_staged(struct req *r)
     const uint8_t *from = r->staged;
     while (r->at < r->hdr.extent_count) {
         const struct region_slice s = req_here(r, UINT64_MAX);
-        store(r, s.data, from, s.len);
+        req_store(r, s.data, from, s.len);
         from += s.len;
         req_advance(r, s.len);
     }

@@ -100,6 +100,10 @@ patience_passed(void *ctx, struct timer *t)
     pmi_alive(r, REQ_MAGIC);
     if (r->wanted_ns == 0 || !r->held)
         return;
+    if (!locks_is_wanted(r->home->locks, &r->hold)) {
+        r->wanted_ns = 0; /* they gave up */
+        return;
+    }
     const uint64_t since = r->progress_ns > r->wanted_ns ? r->progress_ns : r->wanted_ns;
     const uint64_t until = pmi_deadline_ns(since, r->env->limits->slow_ns);
     if (until > r->env->now_ns) {
@@ -262,8 +266,8 @@ req_start(struct req *r)
     int granted = 1;
     if (r->op->takes_locks) {
         r->held = true; /* it may be granted, and let go, before the call returns */
-        granted = locks_take(r->home->locks, &r->hold, r->op->mode, r->extents,
-                             r->hdr.extent_count);
+        granted =
+            locks_take(r->home->locks, &r->hold, r->op->mode, r->extents, r->hdr.extent_count);
     }
     if (granted < 0) {
         r->held = false;

@@ -134,6 +134,8 @@ void req_step(struct req *r, enum req_event ev);
  * come), EV_DONE (that was all) or EV_FAIL (a checksum is wrong; the rest is still to be
  * consumed, into nowhere).
  */
+void req_store(const struct req *r, void *dst, const void *src,
+               size_t len); /* as the medium wants */
 struct region_slice req_land_next(const struct req *r, uint64_t max);
 enum req_event req_landed(struct req *r, uint64_t len);
 

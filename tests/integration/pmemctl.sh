@@ -3,6 +3,7 @@
 # Goal: pmemctl moves real bytes to and from a real server, resumes after a kill of either side,
 #       and ends with the promised exit codes.
 # Method: files of random bytes, compared; processes killed once their progress record exists.
+# shellcheck source-path=SCRIPTDIR source=tools_lib.sh
 . "$(dirname "$0")/tools_lib.sh"
 
 bytes=$((96 * 1024 * 1024))

@@ -3,6 +3,7 @@
 # Goal: pmemd-bench measures a real server in every way it offers, its torn run meets enough
 #       overlaps and finds nothing, and its exit codes are the promised ones.
 # Method: short runs; the figures themselves are not judged, only that they are there.
+# shellcheck source-path=SCRIPTDIR source=tools_lib.sh
 . "$(dirname "$0")/tools_lib.sh"
 
 server_start $((64 * 1024 * 1024))

@@ -2,6 +2,7 @@
 # Sourced by the tools' scripts: a scratch folder, a server on a Unix socket in it, checks.
 # Everything started here is ended at exit, by its own process id.
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # some of it is for whoever sources this
 set -u
 
 : "${PMEMD_BIN_DIR:?the folder with pmemd, pmemctl and pmemd-bench}"

@@ -28,6 +28,7 @@ struct fake {
     unsigned mute_from;   /* the n-th data request and all after it are never answered */
     unsigned lose_every;  /* every n-th data request is preceded by LOST and CONNECTED */
     int open_err, connect_err;
+    uint64_t tick_ns; /* of the clock below; 0 = 10 us */
     unsigned stop_at; /* raise SIGTERM at the n-th data request */
 
     /* What was seen. */
@@ -43,5 +44,9 @@ extern struct fake fake;
 
 /* Fresh state: zeroed region, all promises kept. */
 void fake_reset(void);
+
+/* With ld --wrap=tool_now_ns: a clock that goes on by tick_ns per look at it, so that how
+ * much a run does depends on nothing else. */
+uint64_t __wrap_tool_now_ns(void); /* NOLINT(bugprone-reserved-identifier): ld names it */
 
 #endif

