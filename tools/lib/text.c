@@ -62,5 +62,6 @@ tool_path_since(struct tool_path from, struct tool_path to)
         .zc = grown(from.zc, to.zc),
         .copied = grown(from.copied, to.copied),
         .unknown = grown(from.unknown, to.unknown),
+        .direct = grown(from.direct, to.direct),
     };
 }

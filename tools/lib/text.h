@@ -20,7 +20,8 @@ const char *tool_level_name(uint32_t level);
 
 /* How the bytes of a run travelled. */
 struct tool_path {
-    uint64_t zc, copied, unknown;
+    uint64_t zc, copied, unknown; /* how they left the sender */
+    uint64_t direct;              /* of WRITE: those that landed in place at the server */
 };
 
 /* `to` minus `from`, member by member; 0 where a counter went back (the server restarted). */

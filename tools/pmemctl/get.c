@@ -49,7 +49,7 @@ server_path(struct pmemd_client *c)
     struct pmemd_info info;
     if (pmemd_stat(c, &info, sizeof info) < 0)
         return (struct tool_path){0};
-    return (struct tool_path){info.bytes_zc, info.bytes_copied, info.bytes_unknown};
+    return (struct tool_path){info.bytes_zc, info.bytes_copied, info.bytes_unknown, 0};
 }
 
 static void

@@ -25,15 +25,16 @@ json_t *
 show_info_json(const struct pmemd_info *info)
 {
     return json_pack(
-        "{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:s}",
+        "{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, "
+        "s:s}",
         "name", info->name, "size", whole(info->len), "medium", info->medium, "class",
         tool_class_name(info->durability), "memory_kind", info->memory_kind, "page_size",
         whole(info->page_size), "fixed_buffers", whole(info->fixed_buffers), "shard",
         whole(info->shard), "connections", whole(info->connections), "lsn", whole(info->lsn),
         "epoch", whole(info->epoch), "crc", (info->flags & PMEMD_INFO_CRC) != 0, "bytes_zc",
         whole(info->bytes_zc), "bytes_copied", whole(info->bytes_copied), "bytes_staged",
-        whole(info->bytes_staged), "bytes_unknown", whole(info->bytes_unknown), "why_copied",
-        info->why_copied);
+        whole(info->bytes_staged), "bytes_unknown", whole(info->bytes_unknown), "bytes_direct",
+        whole(info->bytes_direct), "why_copied", info->why_copied);
 }
 
 void
@@ -55,9 +56,10 @@ show_info_text(FILE *f, const struct pmemd_info *info)
                   info->epoch);
     (void)fprintf(f, "checksums      %s\n", (info->flags & PMEMD_INFO_CRC) != 0 ? "on" : "off");
     (void)fprintf(f,
-                  "bytes          zero-copy %" PRIu64 ", copied %" PRIu64 ", staged %" PRIu64
-                  ", unknown %" PRIu64 "\n",
-                  info->bytes_zc, info->bytes_copied, info->bytes_staged, info->bytes_unknown);
+                  "bytes          zero-copy %" PRIu64 ", copied %" PRIu64 ", in place %" PRIu64
+                  ", staged %" PRIu64 ", unknown %" PRIu64 "\n",
+                  info->bytes_zc, info->bytes_copied, info->bytes_direct, info->bytes_staged,
+                  info->bytes_unknown);
     if (info->why_copied[0] != '\0')
         (void)fprintf(f, "why copied     %s\n", info->why_copied);
 }

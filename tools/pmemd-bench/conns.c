@@ -157,21 +157,22 @@ conns_turn(struct conns *cs, uint64_t wait_ns)
 int
 conns_path(struct conns *cs, struct tool_path *ret)
 {
-    struct tool_path sum = {0};
-    if (cs->opts->op == BENCH_RANDWRITE || cs->opts->op == BENCH_WRITE) {
-        for (unsigned i = 0; i < cs->count; i++) {
-            struct tool_path one = {0};
-            pmemd_sent(cs->clients[i], &one.zc, &one.copied, &one.unknown);
-            sum.zc += one.zc;
-            sum.copied += one.copied;
-            sum.unknown += one.unknown;
-        }
-        *ret = sum;
-        return 0;
-    }
     struct pmemd_info info;
     const int rc = pmemd_stat(cs->observer, &info, sizeof info);
-    if (rc == 0)
-        *ret = (struct tool_path){info.bytes_zc, info.bytes_copied, info.bytes_unknown};
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (cs->opts->op != BENCH_RANDWRITE && cs->opts->op != BENCH_WRITE) {
+        *ret = (struct tool_path){info.bytes_zc, info.bytes_copied, info.bytes_unknown, 0};
+        return 0;
+    }
+    struct tool_path sum = {.direct = info.bytes_direct};
+    for (unsigned i = 0; i < cs->count; i++) {
+        struct tool_path one = {0};
+        pmemd_sent(cs->clients[i], &one.zc, &one.copied, &one.unknown);
+        sum.zc += one.zc;
+        sum.copied += one.copied;
+        sum.unknown += one.unknown;
+    }
+    *ret = sum;
+    return 0;
 }

@@ -49,9 +49,9 @@ json_t *
 bench_report_json(const struct bench_opts *o, const struct bench_result *r)
 {
     json_t *const srv = r->srv_known ? json_real(per_op_us(r->srv_ns, r->ops)) : json_null();
-    json_t *const path =
-        json_pack("{s:o, s:o, s:o, s:o}", "zc", whole(r->path.zc), "copied",
-                  whole(r->path.copied), "direct", whole(0), "unknown", whole(r->path.unknown));
+    json_t *const path = json_pack("{s:o, s:o, s:o, s:o}", "zc", whole(r->path.zc), "copied",
+                                   whole(r->path.copied), "direct", whole(r->path.direct),
+                                   "unknown", whole(r->path.unknown));
     json_t *const object = json_pack(
         "{s:s, s:o, s:o, s:o, s:f, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, s:o, s:b, s:b}",
         "op", bench_op_name(o->op), "bs", whole(o->bs), "qd", whole(o->qd), "conns",

@@ -62,10 +62,10 @@ static void
 region_keys(void **state)
 {
     static const char *const keys[] = {
-        "name",          "size",          "medium",   "class",        "memory_kind",
-        "page_size",     "fixed_buffers", "shard",    "connections",  "lsn",
-        "epoch",         "crc",           "bytes_zc", "bytes_copied", "bytes_staged",
-        "bytes_unknown", "why_copied"};
+        "name",         "size",          "medium",    "class",        "memory_kind",
+        "page_size",    "fixed_buffers", "shard",     "connections",  "lsn",
+        "epoch",        "crc",           "bytes_zc",  "bytes_copied", "bytes_staged",
+        "bytes_direct", "bytes_unknown", "why_copied"};
     struct pmemd_info info;
     (void)state;
     memset(&info, 0, sizeof info);
