@@ -22,7 +22,7 @@ struct addr_walk {
     struct addrinfo *next;      /* in `found`: the next to try */
     struct addr_lookup *lookup; /* owned: of the present host, still running */
     bool unix_given;
-    char why[128];              /* why the last lookup failed */
+    char why[128]; /* why the last lookup failed */
 };
 
 void addr_init(struct addr_walk *w, const struct pmi_uri *uri);
@@ -42,8 +42,7 @@ void addr_skip_host(struct addr_walk *w);
  * again in some milliseconds; PMEMD_E_RESOLVE = a host's name was not found (`why`), ask again
  * for the next host.
  */
-__attribute__((warn_unused_result)) int addr_next(struct addr_walk *w,
-                                                  struct sockaddr_storage *ret,
-                                                  socklen_t *ret_len);
+__attribute__((warn_unused_result)) int
+addr_next(struct addr_walk *w, struct sockaddr_storage *ret, socklen_t *ret_len);
 
 #endif

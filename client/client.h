@@ -56,8 +56,7 @@ void client_stop(struct pmemd_client *c);
 void client_free(struct pmemd_client *c, bool forked);
 
 /* Check and queue; `sync` as in flow_add(). */
-__attribute__((warn_unused_result)) int client_submit(struct pmemd_client *c,
-                                                      const struct pmemd_req *req,
-                                                      struct sync_wait *sync);
+__attribute__((warn_unused_result)) int
+client_submit(struct pmemd_client *c, const struct pmemd_req *req, struct sync_wait *sync);
 
 #endif

@@ -18,9 +18,8 @@ __attribute__((warn_unused_result)) int complete_check(const struct flow *f, str
  * Header and payload are here. `crcs` is scratch for WIRE_CRCS_MAX.
  * 0, or PMEMD_E_PROTO, PMEMD_E_CLOSING: the connection is of no more use.
  */
-__attribute__((warn_unused_result)) int complete_hot(struct flow *f, struct op *op,
-                                                     const struct hot_reply *reply,
-                                                     uint32_t *crcs);
+__attribute__((warn_unused_result)) int
+complete_hot(struct flow *f, struct op *op, const struct hot_reply *reply, uint32_t *crcs);
 
 /* The same for the verbs whose reply is all header. */
 __attribute__((warn_unused_result)) int complete_control(struct flow *f, struct control *k,

@@ -21,7 +21,7 @@
 #define BACKOFF_MIN_NS (10 * PMI_NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * PMI_NS_PER_S)
 #define BACKOFF_ROUNDS_MAX 16u
-/* A connection that lived this long was a good one: the next attempt is made at once. */
+/* After a connection that lived this long the next attempt is made at once. */
 #define GOOD_NS PMI_NS_PER_S
 #define HOPS_MAX 256u /* a longer run without waiting is a circle */
 
@@ -100,7 +100,7 @@ conn_state_name(enum conn_state state)
     return state < CONN_STATE_N ? names[state] : "?";
 }
 
-/* ---- sockets ------------------------------------------------------------------------------- */
+/* ---- sockets ----------------------------------------------------------------------------- */
 
 static int
 watch(const struct conn *c, int op, bool out)
@@ -242,6 +242,7 @@ ready(struct conn *c)
     c->trouble_ns = 0;
     c->refused_err = 0;
     c->ready_ns = pmi_now_ns();
+    c->fruitful = false;
     c->detail[0] = '\0';
     conn_watch_out(c, false);
     pmi_log(PMI_LOG_INFO, "conn.ready", "peer=%s region=%s crc=%d", c->peer, c->uri->region,
@@ -250,7 +251,7 @@ ready(struct conn *c)
     return CONN_EV_WAIT;
 }
 
-/* ---- the end of a round -------------------------------------------------------------------- */
+/* ---- the end of a round ------------------------------------------------------------------ */
 
 /* xorshift64: spreads clients that lost the same server; nothing secret depends on it. */
 static uint64_t
@@ -315,11 +316,12 @@ lost(struct conn *c)
 {
     const uint64_t now = pmi_now_ns();
     const int fd = c->fd;
-    if (now - c->ready_ns >= GOOD_NS)
+    const bool lasted = now - c->ready_ns >= GOOD_NS;
+    if (lasted || c->fruitful)
         c->round = 0;
     c->fd = -1;
     c->want_out = false;
-    c->due_ns = c->round == 0 ? now : pmi_deadline_ns(now, pause_ns(c));
+    c->due_ns = lasted ? now : pmi_deadline_ns(now, pause_ns(c));
     c->round++;
     c->trouble_ns = now;
     c->round_tried = c->round_refused = 0;
@@ -353,7 +355,7 @@ closed(struct conn *c)
     return CONN_EV_WAIT;
 }
 
-/* ---- driving -------------------------------------------------------------------------------- */
+/* ---- driving ----------------------------------------------------------------------------- */
 
 static enum conn_event
 poll_handshake(struct conn *c)
@@ -420,10 +422,11 @@ conn_poll(struct conn *c, uint64_t now_ns)
 }
 
 void
-conn_lost(struct conn *c, int err)
+conn_lost(struct conn *c, int err, bool fruitful)
 {
     pmi_assert(c->state == CONN_READY);
     c->err = err;
+    c->fruitful = fruitful;
     step(c, CONN_EV_FAIL);
 }
 

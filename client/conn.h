@@ -60,41 +60,43 @@ struct conn_up {
 struct conn {
     uint32_t magic;
     enum conn_state state;
-    int fd;       /* -1 = none; registered in epfd */
-    int epfd;     /* borrowed */
-    int err;      /* why the last attempt or connection failed */
+    int fd;          /* -1 = none; registered in epfd */
+    int epfd;        /* borrowed */
+    int err;         /* why the last attempt or connection failed */
     int refused_err; /* what REFUSED means; 0 before */
     bool want_out;   /* EPOLLOUT is armed */
     bool local;      /* bytes do not leave the host */
     bool crc;        /* payloads are checksummed */
     bool known;      /* limits and region are valid: once READY, for ever */
     bool history_known;
-    const struct pmi_uri *uri;        /* borrowed */
-    const struct pmemd_config *cfg;   /* borrowed */
-    const struct conn_up *up;         /* borrowed */
+    bool fruitful;                  /* the last connection answered something */
+    const struct pmi_uri *uri;      /* borrowed */
+    const struct pmemd_config *cfg; /* borrowed */
+    const struct conn_up *up;       /* borrowed */
     void *up_arg;
-    uint8_t *stage;   /* borrowed: CONN_STAGE_BYTES, in use until READY */
-    void *scratch;    /* borrowed: MSG_ARENA_BYTES */
+    uint8_t *stage; /* borrowed: CONN_STAGE_BYTES, in use until READY */
+    void *scratch;  /* borrowed: MSG_ARENA_BYTES */
     struct addr_walk walk;
     struct sockaddr_storage addr; /* being tried, or connected to */
     socklen_t addr_len;
-    uint64_t attempt_end_ns;  /* CONNECT, HELLO, OPEN: give up then */
-    uint64_t due_ns;          /* RESOLVE, BACKOFF: look again then */
-    uint64_t trouble_ns;      /* when the first failure of this outage was; 0 = none */
-    uint64_t ready_ns;        /* when it became READY */
-    uint32_t round;           /* rounds that failed in a row */
-    uint32_t round_tried, round_refused; /* hosts of this round, and how many refused for good */
-    uint32_t last_host;       /* of this round: index + 1; 0 = none yet */
-    uint64_t random;          /* jitter */
+    uint64_t attempt_end_ns; /* CONNECT, HELLO, OPEN: give up then */
+    uint64_t due_ns;         /* RESOLVE, BACKOFF: look again then */
+    uint64_t trouble_ns;     /* when the first failure of this outage was; 0 = none */
+    uint64_t ready_ns;       /* when it became READY */
+    uint32_t round;          /* rounds that failed in a row */
+    uint32_t round_tried,
+        round_refused;  /* hosts of this round, and how many refused for good */
+    uint32_t last_host; /* of this round: index + 1; 0 = none yet */
+    uint64_t random;    /* jitter */
     uint8_t session[16];
-    uint8_t tx[512];          /* HELLO or OPEN */
+    uint8_t tx[512]; /* HELLO or OPEN */
     uint32_t tx_len, tx_at, rx_len;
     struct msg_limits limits;
     uint64_t features;
     struct msg_region region;
-    char peer[160];           /* the address in words */
-    char said[MSG_TEXT_MAX];  /* what the server said about its last refusal */
-    char detail[384];         /* the last trouble in a sentence; empty = none */
+    char peer[160];          /* the address in words */
+    char said[MSG_TEXT_MAX]; /* what the server said about its last refusal */
+    char detail[384];        /* the last trouble in a sentence; empty = none */
 };
 
 struct conn_args {
@@ -116,8 +118,9 @@ void conn_fini(struct conn *c, bool forked);
 /* Move on as far as possible; does nothing while READY, REFUSED or CLOSED. */
 void conn_poll(struct conn *c, uint64_t now_ns);
 
-/* READY only: the connection is over (its socket failed, or the peer broke the protocol). */
-void conn_lost(struct conn *c, int err);
+/* READY only: the connection is over (its socket failed, or the peer broke the protocol).
+ * `fruitful`: something was answered on it, so the pause before the next is the shortest. */
+void conn_lost(struct conn *c, int err, bool fruitful);
 
 /* Stop for good; `lost` is called if it was READY. */
 void conn_close(struct conn *c);

@@ -144,8 +144,7 @@ static int
 stat_decode(struct control *k, struct flow *f, const struct request *r, const void *header,
             size_t len, struct flow_result *ret)
 {
-    struct msg_stat_reply m = {.counters = k->counters,
-                               .counter_count = CONTROL_COUNTERS_MAX};
+    struct msg_stat_reply m = {.counters = k->counters, .counter_count = CONTROL_COUNTERS_MAX};
     const int rc = msg_stat_reply_read(header, len, k->arena, &m);
     if (rc < 0)
         return rc;

@@ -5,7 +5,7 @@
 
 #include "client/flow.h"
 
-#define CONTROL_PAGE_REGIONS 64u   /* asked for per LIST message */
+#define CONTROL_PAGE_REGIONS 64u /* asked for per LIST message */
 #define CONTROL_COUNTERS_MAX 1024u
 
 /* Scratch memory for decoding; one per client. */

@@ -37,8 +37,8 @@ struct cut_part cut_measure(const struct cut_span *s, const struct cut_pos *at,
                             uint64_t bytes_max, uint32_t extents_max);
 
 /* The extents of a part; `out` has room for part->extents. */
-void cut_extents(const struct cut_span *s, const struct cut_pos *at, const struct cut_part *part,
-                 struct pmemd_extent *out);
+void cut_extents(const struct cut_span *s, const struct cut_pos *at,
+                 const struct cut_part *part, struct pmemd_extent *out);
 
 /* Move on by `bytes` on both sides; never past the end (asserted). */
 void cut_advance(const struct cut_span *s, struct cut_pos *at, uint64_t bytes);

@@ -29,7 +29,8 @@ credit_covers(const struct flow *f, unsigned verb, const struct cut_part *part)
         return true;
     if (f->used_requests >= l->credit_requests)
         return false;
-    if (part->extents > l->credit_extents || f->used_extents > l->credit_extents - part->extents)
+    if (part->extents > l->credit_extents ||
+        f->used_extents > l->credit_extents - part->extents)
         return false;
     if (verb != PMEMD_VERB_READ && verb != PMEMD_VERB_WRITE)
         return true;
@@ -71,8 +72,7 @@ time_left_us(const struct request *r, uint64_t now_ns)
 {
     if (r->deadline_ns == UINT64_MAX)
         return 0;
-    const uint64_t us =
-        r->deadline_ns > now_ns ? (r->deadline_ns - now_ns) / PMI_NS_PER_US : 0;
+    const uint64_t us = r->deadline_ns > now_ns ? (r->deadline_ns - now_ns) / PMI_NS_PER_US : 0;
     if (us > UINT32_MAX)
         return 0; /* longer than the field can say: we watch it ourselves */
     return us > 0 ? (uint32_t)us : 1;
@@ -149,8 +149,7 @@ static struct op *
 next_retry(struct flow *f, struct cut_part *ret_part)
 {
     struct op *op = pmi_containerof(pmi_list_first(&f->retry), struct op, link);
-    *ret_part =
-        measure(f, op->verb, &op->req->span, &op->at, op->todo, f->limits.extents_max);
+    *ret_part = measure(f, op->verb, &op->req->span, &op->at, op->todo, f->limits.extents_max);
     if (!credit_covers(f, op->verb, ret_part))
         return NULL;
     pmi_list_del(&op->link);
@@ -181,8 +180,8 @@ encode_next(struct flow *f, struct pmemd_extent *extents, uint64_t now_ns, bool 
 {
     struct cut_part part;
     *ret_again = false;
-    struct op *op = pmi_list_empty(&f->retry) ? next_new(f, &part, ret_again)
-                                              : next_retry(f, &part);
+    struct op *op =
+        pmi_list_empty(&f->retry) ? next_new(f, &part, ret_again) : next_retry(f, &part);
     if (op == NULL)
         return NULL;
     const bool fits = fit(f, op, &part);

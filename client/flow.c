@@ -90,7 +90,7 @@ flow_deadline_ns(const struct flow *f)
     return f->heap_count > 0 ? f->heap[0]->deadline_ns : UINT64_MAX;
 }
 
-/* ---- the end of a request -------------------------------------------------------------- */
+/* ---- the end of a request ---------------------------------------------------------------- */
 
 static void
 give_event(struct flow *f, struct request *r, uint32_t what)
@@ -136,8 +136,9 @@ explain(struct flow *f, const struct request *r)
     if (f->said[0] != '\0')
         (void)snprintf(f->detail, sizeof f->detail, "%s: %s (%.255s)", verb, why, f->said);
     else if (r->span.extent_count > 0)
-        (void)snprintf(f->detail, sizeof f->detail, "%s of %u extent(s), first at %llu+%llu: %s",
-                       verb, r->span.extent_count, (unsigned long long)r->span.extents[0].off,
+        (void)snprintf(f->detail, sizeof f->detail,
+                       "%s of %u extent(s), first at %llu+%llu: %s", verb, r->span.extent_count,
+                       (unsigned long long)r->span.extents[0].off,
                        (unsigned long long)r->span.extents[0].len, why);
     else
         (void)snprintf(f->detail, sizeof f->detail, "%s: %s", verb, why);
@@ -196,8 +197,7 @@ stop(struct flow *f, struct request *r)
 {
     flow_uncut_end(f, r);
     r->op_count++; /* keeps it while its ops go */
-    pmi_list_for_each_safe(it, &r->ops)
-    {
+    pmi_list_for_each_safe(it, &r->ops) {
         struct op *op = pmi_containerof(it, struct op, sibling);
         if (op->ended || (op->on_wire && op->sent > 0))
             continue;
@@ -218,6 +218,7 @@ flow_op_end(struct flow *f, struct op *op, const struct flow_result *res)
     pmi_alive(r, REQUEST_MAGIC);
     pmi_assert(!op->ended);
     pmi_assert(r->ops_open > 0);
+    f->answered = true;
     op->ended = true;
     r->ops_open--;
     merge(r, res);
@@ -240,8 +241,7 @@ flow_give_up(struct flow *f, struct request *r, int err)
     r->ops_open = 0;
     finish(f, r);
     r->op_count++;
-    pmi_list_for_each_safe(it, &r->ops)
-    {
+    pmi_list_for_each_safe(it, &r->ops) {
         struct op *op = pmi_containerof(it, struct op, sibling);
         op->ended = true;
         flow_settle(f, op);
@@ -497,6 +497,7 @@ flow_op_page(struct flow *f, struct op *op, const struct flow_result *res)
 void
 flow_op_more(struct flow *f, struct op *op, const struct flow_result *res)
 {
+    f->answered = true;
     pmi_assert(op->part < op->todo);
     merge(op->req, res);
     flow_op_off_wire(f, op);
@@ -544,7 +545,7 @@ flow_settle(struct flow *f, struct op *op)
     pmi_slots_put(&f->ops, op->id.slot, op->id.gen);
 }
 
-/* ---- connections -------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------- */
 
 static void
 kernel_keeps(struct op *op, uint8_t grave_bit)
@@ -581,7 +582,6 @@ flow_lost(struct flow *f, uint8_t grave_bit)
     struct pmi_list retry;
     struct pmi_list *it;
     pmi_list_init(&retry);
-    f->open = false;
     list_lost(f, &f->waiting, &retry, grave_bit);
     list_lost(f, &f->sending, &retry, grave_bit);
     while ((it = pmi_list_pop_front(&f->retry)) != NULL)

@@ -22,8 +22,8 @@
 
 #define REQUEST_MAGIC 0x52714331u
 #define OP_MAGIC 0x4f704331u
-#define FLOW_INLINE 4u            /* extents and iovs kept without an allocation */
-#define FLOW_OPS_EXTRA 33u        /* ops beyond the requests: pieces of large ones */
+#define FLOW_INLINE 4u     /* extents and iovs kept without an allocation */
+#define FLOW_OPS_EXTRA 33u /* ops beyond the requests: pieces of large ones */
 #define OP_CRCS_INLINE (FLOW_INLINE + WIRE_PAYLOAD_MAX / WIRE_PIECE_BYTES)
 #define OP_HEADER_INLINE                                                                       \
     (WIRE_PREFIX_BYTES + HOT_FIXED_BYTES + FLOW_INLINE * HOT_EXTENT_BYTES + OP_CRCS_INLINE * 4)
@@ -46,18 +46,18 @@ struct request {
     uint32_t magic;
     uint32_t flags, level;
     uint8_t verb;
-    bool uncut;     /* in flow.queue */
-    bool done;      /* DONE was given */
-    bool sent_any;  /* a byte of it has left, on any connection */
-    bool in_range;  /* its extents were held against the region's length */
-    bool effect;    /* a part of it may have had one */
-    uint32_t op_count;  /* ops attached: they use its memory */
-    uint32_t ops_open;  /* those whose result is not known */
-    uint32_t heap_at;   /* in the deadline heap, or DEADLINE_NONE */
+    bool uncut;           /* in flow.queue */
+    bool done;            /* DONE was given */
+    bool sent_any;        /* a byte of it has left, on any connection */
+    bool in_range;        /* its extents were held against the region's length */
+    bool effect;          /* a part of it may have had one */
+    uint32_t op_count;    /* ops attached: they use its memory */
+    uint32_t ops_open;    /* those whose result is not known */
+    uint32_t heap_at;     /* in the deadline heap, or DEADLINE_NONE */
     uint64_t deadline_ns; /* UINT64_MAX = none */
     uint64_t cookie;
     struct cut_span span;
-    struct cut_pos rest;  /* first byte not cut yet */
+    struct cut_pos rest; /* first byte not cut yet */
     uint64_t rest_bytes;
     struct flow_result result; /* of the ops so far */
     struct sync_wait *sync;    /* borrowed until released; NULL: events go to the ring */
@@ -76,20 +76,20 @@ struct request {
 struct op {
     uint32_t magic;
     uint8_t verb;
-    bool on_wire;   /* holds credits; in `sending` or `waiting` */
-    bool replied;   /* its reply came; the rest of its bytes must still leave */
-    bool ended;     /* its request has its result, or gave up on it */
-    bool zc;        /* to leave by MSG_ZEROCOPY on this connection */
-    bool zc_held;   /* the connection owes a notification; in flow.held */
-    bool crc_known; /* crcs[] hold what was computed at the first send */
-    bool crc_again; /* one repeat after a checksum error is used up */
-    bool sent_ever; /* a byte of it has left, on any connection */
-    uint8_t graves; /* bit per old socket whose notifications are missing */
+    bool on_wire;     /* holds credits; in `sending` or `waiting` */
+    bool replied;     /* its reply came; the rest of its bytes must still leave */
+    bool ended;       /* its request has its result, or gave up on it */
+    bool zc;          /* to leave by MSG_ZEROCOPY on this connection */
+    bool zc_held;     /* the connection owes a notification; in flow.held */
+    bool crc_known;   /* crcs[] hold what was computed at the first send */
+    bool crc_again;   /* one repeat after a checksum error is used up */
+    bool sent_ever;   /* a byte of it has left, on any connection */
+    uint8_t graves;   /* bit per old socket whose notifications are missing */
     uint32_t zc_last; /* number of the last send that held bytes of it */
     uint32_t crc_count;
-    uint32_t extents;    /* of this part */
-    uint32_t header_len; /* prefix and header */
-    struct request *req; /* NULL once its memory is not needed any more */
+    uint32_t extents;        /* of this part */
+    uint32_t header_len;     /* prefix and header */
+    struct request *req;     /* NULL once its memory is not needed any more */
     struct pmi_list link;    /* retry, sending or waiting */
     struct pmi_list sibling; /* request.ops */
     struct pmi_list held;    /* flow.held, by zc_last */
@@ -102,7 +102,7 @@ struct op {
     uint8_t *header; /* header_inline or in `big` */
     uint32_t *crcs;  /* host order; sent with a WRITE, got with a READ */
     /* What follows is not cleared when the slot is taken again. */
-    void *big;       /* owned, stays with the slot */
+    void *big;          /* owned, stays with the slot */
     size_t big_extents; /* for how many extents `big` is large enough */
     uint8_t header_inline[OP_HEADER_INLINE];
     uint32_t crcs_inline[OP_CRCS_INLINE];
@@ -115,32 +115,32 @@ struct flow {
     struct pmi_list retry;     /* op.link, oldest first, as the next two */
     struct pmi_list sending;
     struct pmi_list waiting;
-    struct pmi_list held;      /* op.held */
-    struct request **heap;     /* owned; by deadline */
+    struct pmi_list held;  /* op.held */
+    struct request **heap; /* owned; by deadline */
     uint32_t heap_count;
     struct events events;
-    struct msg_limits limits;  /* of the present connection */
-    uint64_t region_len;       /* 0 = not known */
-    bool crc;                  /* payloads are checksummed on this connection */
-    bool open;                 /* region_len, limits and crc are valid */
+    struct msg_limits limits;             /* of the present connection */
+    uint64_t region_len;                  /* 0 = not known */
+    bool crc;                             /* payloads are checksummed on this connection */
+    bool answered;                        /* a request was answered on the present connection */
     uint32_t used_requests, used_extents; /* credits (P7) */
     uint64_t used_bytes;
-    uint64_t backlog_bytes;    /* encoded and not sent */
-    char said[MSG_TEXT_MAX];   /* the server's own words about a refusal, for the next line */
-    char detail[512];          /* why the last request failed, for pmemd_detail() */
+    uint64_t backlog_bytes;  /* encoded and not sent */
+    char said[MSG_TEXT_MAX]; /* the server's own words about a refusal, for the next line */
+    char detail[512];        /* why the last request failed, for pmemd_detail() */
 };
 
 /* 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int flow_init(struct flow *f, uint32_t inflight_max);
 void flow_fini(struct flow *f);
 
-/* ---- requests ---- */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 /*
- * Copy *r into a new request and queue it; `sync` NULL: its events go to the ring.
+ * Copy *from into a new request and queue it; `sync` NULL: its events go to the ring.
  * Errors: -EAGAIN, -ENOMEM.
  */
-__attribute__((warn_unused_result)) int flow_add(struct flow *f, const struct pmemd_req *r,
+__attribute__((warn_unused_result)) int flow_add(struct flow *f, const struct pmemd_req *from,
                                                  uint64_t deadline_ns, struct sync_wait *sync);
 
 /* End a request now, whatever its ops are doing. */
@@ -161,7 +161,7 @@ uint64_t flow_deadline_ns(const struct flow *f);
 /* Live requests: not RELEASED yet. */
 uint32_t flow_live(const struct flow *f);
 
-/* ---- ops ---- */
+/* ---- ops --------------------------------------------------------------------------------- */
 
 /* An op for the first part of a request's uncut rest, sized `part`; NULL if none is free. */
 __attribute__((warn_unused_result)) struct op *flow_cut(struct flow *f, struct request *r,
@@ -208,7 +208,7 @@ void flow_op_off_wire(struct flow *f, struct op *op);
 /* Let go of whatever of an op is not needed any more, in the end of itself and its request. */
 void flow_settle(struct flow *f, struct op *op);
 
-/* ---- connections ---- */
+/* ---- connections ------------------------------------------------------------------------- */
 
 /*
  * The connection is gone: what was on it goes back to `retry` in the order it was sent. Ops

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* ---- what the connection tells ------------------------------------------------------------- */
+/* ---- what the connection tells ----------------------------------------------------------- */
 
 static void
 push_link(struct pmemd_client *c, enum pmemd_what what, int err)
@@ -37,6 +37,7 @@ on_ready(void *arg)
     c->flow.limits = c->conn.limits;
     c->flow.region_len = c->conn.region.size;
     c->flow.crc = c->conn.crc;
+    c->flow.answered = false;
     send_reset(&c->sender, zc, (c->cfg.flags & PMEMD_CFG_ZC_ALWAYS) != 0);
     recv_reset(&c->receiver);
     push_link(c, PMEMD_EV_CONNECTED, 0);
@@ -71,7 +72,7 @@ on_refused(void *arg, int err)
 
 static const struct conn_up up = {.ready = on_ready, .lost = on_lost, .refused = on_refused};
 
-/* ---- open and free -------------------------------------------------------------------------- */
+/* ---- open and free ----------------------------------------------------------------------- */
 
 static int
 make_session(const struct pmemd_config *cfg, uint8_t session[16])
@@ -176,7 +177,7 @@ pmemd_forked(struct pmemd_client *c)
     client_free(c, true);
 }
 
-/* ---- the turn --------------------------------------------------------------------------------- */
+/* ---- the turn ---------------------------------------------------------------------------- */
 
 /* 0, or why the connection is over. */
 static int
@@ -214,7 +215,7 @@ client_turn(struct pmemd_client *c, bool receive)
     if (client_ready(c)) {
         const int rc = move_link(c, receive, now);
         if (rc < 0)
-            conn_lost(&c->conn, rc);
+            conn_lost(&c->conn, rc, c->flow.answered);
         else
             conn_watch_out(&c->conn, c->sender.blocked);
     }
@@ -232,7 +233,7 @@ client_is_over(const struct pmemd_client *c)
     return ended && flow_live(&c->flow) == 0 && c->graves.used == 0;
 }
 
-/* ---- for loops -------------------------------------------------------------------------------- */
+/* ---- for loops --------------------------------------------------------------------------- */
 
 int
 pmemd_fd(const struct pmemd_client *c)
@@ -277,7 +278,7 @@ pmemd_reap(struct pmemd_client *c, struct pmemd_event *events, size_t stride, un
     return events_take(&c->flow.events, events, stride, max);
 }
 
-/* ---- what is known ----------------------------------------------------------------------------- */
+/* ---- what is known ----------------------------------------------------------------------- */
 
 const char *
 pmemd_detail(const struct pmemd_client *c)

@@ -132,10 +132,7 @@ targets(const struct receiver *rx, struct iovec *iov, uint64_t *ret_direct, uint
     uint64_t staged = rx->capacity - rx->tail;
     if (rx->large && !discard)
         staged = pmi_min_u64(staged, BESIDES_BYTES);
-    if (direct < rx->left && !discard)
-        staged = 0; /* there are more pieces of memory than fit one receive */
-    else
-        iov[n++] = (struct iovec){.iov_base = rx->stage + rx->tail, .iov_len = staged};
+    iov[n++] = (struct iovec){.iov_base = rx->stage + rx->tail, .iov_len = staged};
     *ret_direct = direct;
     *ret_asked = direct + staged;
     return n;

@@ -15,12 +15,12 @@
 struct receiver {
     uint8_t *stage; /* borrowed: `capacity` bytes, more than the largest header */
     size_t capacity;
-    size_t head, tail;      /* bytes received and not looked at */
-    bool large;             /* replies are large: receive few bytes besides payload */
-    struct op *op;          /* whose payload is being received; NULL between messages */
-    uint64_t left;          /* payload bytes still to come */
-    struct cut_pos at;      /* where in the op's memory */
-    struct hot_reply reply; /* of that op, without its checksums, which are in the op */
+    size_t head, tail;            /* bytes received and not looked at */
+    bool large;                   /* replies are large: receive few bytes besides payload */
+    struct op *op;                /* whose payload is being received; NULL between messages */
+    uint64_t left;                /* payload bytes still to come */
+    struct cut_pos at;            /* where in the op's memory */
+    struct hot_reply reply;       /* of that op, without its checksums, which are in the op */
     uint32_t crcs[WIRE_CRCS_MAX]; /* scratch: what the received bytes sum to */
 };
 

@@ -44,8 +44,8 @@ encode_ahead(struct sender *s, struct flow *f, uint64_t now_ns)
         struct op *op = encode_next(f, s->extents, now_ns, &again);
         if (op == NULL)
             continue;
-        op->zc = op->verb == PMEMD_VERB_WRITE && op->part >= s->zc_min &&
-                 zc_wanted(&s->zc, now_ns);
+        op->zc =
+            op->verb == PMEMD_VERB_WRITE && op->part >= s->zc_min && zc_wanted(&s->zc, now_ns);
         again = true;
     }
 }
@@ -74,8 +74,7 @@ static struct batch
 gather(struct sender *s, const struct flow *f)
 {
     struct batch b = {.zc = front(f)->zc};
-    pmi_list_for_each(it, &f->sending)
-    {
+    pmi_list_for_each(it, &f->sending) {
         const struct op *op = pmi_containerof(it, struct op, link);
         if (op->zc != b.zc || b.iov_count + 2 > SEND_IOV_MAX)
             break;
@@ -127,7 +126,8 @@ advance(struct sender *s, struct flow *f, const struct batch *b, uint64_t n)
 static void
 copy_instead(struct flow *f)
 {
-    pmi_list_for_each(it, &f->sending) pmi_containerof(it, struct op, link)->zc = false;
+    pmi_list_for_each(it, &f->sending)
+        pmi_containerof(it, struct op, link)->zc = false;
 }
 
 int

@@ -200,7 +200,7 @@ pmemd_stat(struct pmemd_client *c, struct pmemd_info *ret, size_t size)
     return 0;
 }
 
-/* ---- close -------------------------------------------------------------------------------------- */
+/* ---- close ------------------------------------------------------------------------------- */
 
 static bool
 no_request(const struct pmemd_client *c, const void *arg)

@@ -22,7 +22,9 @@ pmi_static_assert((ZC_SENDS_MAX & (ZC_SENDS_MAX - 1)) == 0);
 void
 zc_init(struct zc *z, bool usable, bool always)
 {
-    *z = (struct zc){.mode = !usable ? ZC_OFF : always ? ZC_ON : ZC_PROBE,
+    *z = (struct zc){.mode = !usable  ? ZC_OFF
+                             : always ? ZC_ON
+                                      : ZC_PROBE,
                      .always = always,
                      .pause_ns = PAUSE_MIN_NS};
 }

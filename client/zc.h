@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ZC_SENDS_MAX 512u      /* sends without a notification; a power of two */
-#define ZC_PROBES 4u           /* notifications that settle what a path does */
+#define ZC_SENDS_MAX 512u /* sends without a notification; a power of two */
+#define ZC_PROBES 4u      /* notifications that settle what a path does */
 
 /* Payload bytes of WRITEs by how they left. */
 struct zc_stats {

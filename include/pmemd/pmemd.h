@@ -48,11 +48,12 @@ struct pmemd_client;
  * submitting any other number is refused with PMEMD_E_VERB. */
 enum pmemd_verb {
     PMEMD_VERB_STAT = 3,  /* fills iov[0] with one struct pmemd_info, or counters, see flags */
-    PMEMD_VERB_LIST = 4,  /* fills iov[0] with struct pmemd_info records, one per region */
+    PMEMD_VERB_LIST = 4,  /* fills iov[0] with struct pmemd_info records, one per region in name
+                           * order, as many as fit; the next one is `size` bytes further */
     PMEMD_VERB_READ = 16, /* extents -> iov: each extent as of one moment */
     PMEMD_VERB_WRITE = 17, /* iov -> extents: not atomic over a crash or a lost connection */
-    PMEMD_VERB_ZERO = 18, /* extents become zero bytes; no iov */
-    PMEMD_VERB_FLUSH = 19 /* every write acked on any connection before this was submitted */
+    PMEMD_VERB_ZERO = 18,  /* extents become zero bytes; no iov */
+    PMEMD_VERB_FLUSH = 19  /* every write acked on any connection before this was submitted */
 };
 
 /* How far a request must have come before it is acknowledged. */
@@ -111,7 +112,7 @@ struct pmemd_config {
     uint32_t flags;              /* PMEMD_CFG_* */
     uint32_t inflight_max;       /* requests queued or in flight: 1..4096, default 128 */
     uint32_t class_min;          /* enum pmemd_class; a region below it is refused */
-    uint64_t connect_timeout_ns; /* per attempt; default 5 s */
+    uint64_t connect_timeout_ns; /* per attempt, >= 1; default 5 s */
     uint64_t timeout_ns;         /* deadline of requests that name none; 0 = none (default) */
     uint64_t reconnect_ns;       /* how long to keep reconnecting; default UINT64_MAX: for ever */
     uint64_t busy_poll_ns;       /* spin this long in pmemd_wait() before sleeping; default 0 */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 24, SLOT_BYTES = 192 << 10, REQUESTS = 1500 };
+enum { SLOTS = 24, SLOT_BYTES = 192 << 10, REQUESTS = 600 };
 
 struct slot {
     uint8_t memory[SLOT_BYTES]; /* of the request */
@@ -48,7 +48,8 @@ make_iov(struct slot *s)
     const unsigned n = 1 + (unsigned)rand() % 4;
     uint64_t at = 0;
     for (unsigned i = 0; i < n; i++) {
-        const uint64_t len = i == n - 1 ? s->bytes - at : (uint64_t)rand() % (s->bytes - at + 1);
+        const uint64_t len =
+            i == n - 1 ? s->bytes - at : (uint64_t)rand() % (s->bytes - at + 1);
         s->iov[i] = (struct pmemd_iov){.data = s->memory + at, .len = len};
         at += len;
     }
@@ -95,6 +96,8 @@ start(struct pmemd_client *c, struct slot *s, unsigned index)
 static void
 on_event(struct slot *slots, const struct pmemd_event *ev, unsigned *ended)
 {
+    if (ev->what == PMEMD_EV_LOST)
+        assert_int_not_equal(ev->err, PMEMD_E_PROTO); /* the server hangs up, but speaks well */
     if (ev->what == PMEMD_EV_CONNECTED || ev->what == PMEMD_EV_LOST)
         return;
     struct slot *s = &slots[ev->cookie];
@@ -130,7 +133,7 @@ chaos(enum fake_kind kind, uint32_t flags, unsigned seed)
     f.hello.limits.io_max = 50000; /* requests are cut */
     f.hello.limits.extents_max = 4;
     f.hello.limits.credit_bytes = 300000;
-    f.hang_up_every = 90000;
+    f.hang_up_every = 400000;
     fake_thread(&f);
     assert_int_equal(pmemd_open(f.uri, &cfg, &c), 0);
     while (ended < REQUESTS) {

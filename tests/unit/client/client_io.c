@@ -159,6 +159,50 @@ scatter_gather__extents_and_iovs_of_other_shapes(void **state)
     free(m);
 }
 
+/* More pieces of memory than one receive or one send takes. */
+static void
+scatter_gather__thousands_of_pieces(void **state)
+{
+    (void)state;
+    enum { N = 3000, PIECE = 333 };
+    struct fake f;
+    struct fake_msg *m = malloc(sizeof *m);
+    struct pmemd_iov *v = calloc(N, sizeof *v);
+    uint8_t *memory = malloc(N * 2 * PIECE);
+    fake_up(&f, FAKE_TCP);
+    fill(f.memory, N * PIECE, 8);
+    fill(memory, N * 2 * PIECE, 77);
+    struct pmemd_client *c = fake_connected(&f, NULL);
+    for (unsigned i = 0; i < N; i++)
+        v[i] = (struct pmemd_iov){.data = memory + i * 2 * PIECE, .len = PIECE};
+    const struct pmemd_extent e = {.off = 0, .len = N * PIECE};
+    struct pmemd_req r = fake_req(PMEMD_VERB_READ, &e, v, 1);
+    r.iov_count = N;
+    assert_int_equal(pmemd_submit(c, &r), 0);
+    fake_get(&f, m);
+    fake_serve(&f, m);
+    (void)take_both(c, 1);
+    for (unsigned i = 0; i < N; i++) {
+        assert_memory_equal(v[i].data, f.memory + i * PIECE, PIECE);
+        assert_int_equal(memory[(i * 2 + 1) * PIECE],
+                         (uint8_t)((i * 2 + 1) * PIECE * 31 + (i * 2 + 1) * PIECE / 251 + 77));
+    }
+    memset(f.memory, 0, N * PIECE);
+    r.verb = PMEMD_VERB_WRITE;
+    assert_int_equal(pmemd_submit(c, &r), 0);
+    fake_get(&f, m);
+    fake_serve(&f, m);
+    fake_msg_free(m);
+    (void)take_both(c, 1);
+    for (unsigned i = 0; i < N; i++)
+        assert_memory_equal(v[i].data, f.memory + i * PIECE, PIECE);
+    pmemd_close(c);
+    fake_down(&f);
+    free(memory);
+    free(v);
+    free(m);
+}
+
 static void
 replies__any_order(void **state)
 {
@@ -520,6 +564,7 @@ main(void)
         cmocka_unit_test(round_trip__tcp_and_unix),
         cmocka_unit_test(round_trip__one_byte_at_a_time),
         cmocka_unit_test(scatter_gather__extents_and_iovs_of_other_shapes),
+        cmocka_unit_test(scatter_gather__thousands_of_pieces),
         cmocka_unit_test(replies__any_order),
         cmocka_unit_test(cut__at_the_servers_limits),
         cmocka_unit_test(cut__zero_by_its_own_limit),

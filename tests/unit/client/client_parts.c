@@ -10,7 +10,6 @@
 #include "common/crc32c.h"
 #include "tests/lib/test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,60 +161,81 @@ events__never_overflow(void **state)
     events_fini(&e);
 }
 
-/* Every byte of a request, named by its place in memory and its offset in the region. */
+enum { CUT_EXTENTS = 12, CUT_IOVS = 9, CUT_BYTES = 4000 };
+
+static void
+random_span(struct pmemd_extent *extents, struct pmemd_iov *iov, uint8_t *memory)
+{
+    uint64_t left = CUT_BYTES;
+    for (unsigned i = 0; i < CUT_EXTENTS; i++) {
+        const uint64_t len = i == CUT_EXTENTS - 1 ? left : 1 + (uint64_t)rand() % 300;
+        extents[i] = (struct pmemd_extent){.off = 100000u * i + 7, .len = len};
+        left -= len;
+    }
+    left = CUT_BYTES;
+    for (unsigned i = 0; i < CUT_IOVS; i++) {
+        const uint64_t len = i == CUT_IOVS - 1 ? left : (uint64_t)rand() % 400;
+        iov[i] = (struct pmemd_iov){.data = memory + CUT_BYTES - left, .len = len};
+        left -= len;
+    }
+}
+
+/* The memory of a part is the next `part->bytes` at `at` and nothing else. */
+static void
+check_iov(const struct cut_span *s, const struct cut_pos *pos, const struct cut_part *part,
+          const uint8_t *at)
+{
+    struct iovec v[CUT_IOVS];
+    uint64_t covered;
+    uint64_t sum = 0;
+    const unsigned n = cut_iov(s, pos, part->bytes, v, CUT_IOVS, &covered);
+    assert_int_equal(covered, part->bytes);
+    for (unsigned i = 0; i < n; i++) {
+        assert_ptr_equal(v[i].iov_base, at + sum);
+        sum += v[i].iov_len;
+    }
+    assert_int_equal(sum, part->bytes);
+}
+
+/* Walks the extents byte by byte: the plainest way to say what a part holds. */
+static void
+check_extents(const struct cut_span *s, const struct cut_pos *pos, const struct cut_part *part,
+              struct cut_pos *plain)
+{
+    struct pmemd_extent got[CUT_EXTENTS];
+    cut_extents(s, pos, part, got);
+    for (unsigned i = 0; i < part->extents; i++) {
+        for (uint64_t b = 0; b < got[i].len; b++) {
+            const struct pmemd_extent *e = &s->extents[plain->extent];
+            assert_int_equal(got[i].off + b, e->off + plain->extent_off);
+            if (++plain->extent_off == e->len) {
+                plain->extent++;
+                plain->extent_off = 0;
+            }
+        }
+    }
+}
+
 static void
 cut__matches_the_plain_way(void **state)
 {
     (void)state;
-    enum { E = 12, V = 9, TOTAL = 4000 };
-    static uint8_t memory[TOTAL];
-    struct pmemd_extent extents[E];
-    struct pmemd_iov iov[V];
+    static uint8_t memory[CUT_BYTES];
+    struct pmemd_extent extents[CUT_EXTENTS];
+    struct pmemd_iov iov[CUT_IOVS];
+    const struct cut_span s = {
+        .extents = extents, .extent_count = CUT_EXTENTS, .iov = iov, .iov_count = CUT_IOVS};
     srand(7);
     for (unsigned round = 0; round < 500; round++) {
-        uint64_t left = TOTAL;
-        for (unsigned i = 0; i < E; i++) {
-            const uint64_t len = i == E - 1 ? left : 1 + (uint64_t)rand() % 300;
-            extents[i] = (struct pmemd_extent){.off = 100000u * i + 7, .len = len};
-            left -= len;
-        }
-        left = TOTAL;
-        for (unsigned i = 0; i < V; i++) {
-            const uint64_t len = i == V - 1 ? left : (uint64_t)rand() % 400;
-            iov[i] = (struct pmemd_iov){.data = memory + TOTAL - left, .len = len};
-            left -= len;
-        }
-        const struct cut_span s = {
-            .extents = extents, .extent_count = E, .iov = iov, .iov_count = V};
         struct cut_pos at = {0};
-        uint64_t done = 0;
-        unsigned plain_extent = 0;
-        uint64_t plain_off = 0;
-        while (done < TOTAL) {
+        struct cut_pos plain = {0};
+        random_span(extents, iov, memory);
+        for (uint64_t done = 0; done < CUT_BYTES;) {
             const uint64_t most = 1 + (uint64_t)rand() % 1500;
             const struct cut_part part = cut_measure(&s, &at, most, 1 + (uint32_t)rand() % 4);
-            struct pmemd_extent got[E];
-            struct iovec v[V];
-            uint64_t covered;
             assert_in_range(part.bytes, 1, most);
-            cut_extents(&s, &at, &part, got);
-            const unsigned n = cut_iov(&s, &at, part.bytes, v, V, &covered);
-            assert_int_equal(covered, part.bytes);
-            uint64_t sum = 0;
-            for (unsigned i = 0; i < n; i++) {
-                assert_ptr_equal(v[i].iov_base, memory + done + sum);
-                sum += v[i].iov_len;
-            }
-            assert_int_equal(sum, part.bytes);
-            for (unsigned i = 0; i < part.extents; i++) {
-                for (uint64_t b = 0; b < got[i].len; b++) {
-                    assert_int_equal(got[i].off + b, extents[plain_extent].off + plain_off);
-                    if (++plain_off == extents[plain_extent].len) {
-                        plain_extent++;
-                        plain_off = 0;
-                    }
-                }
-            }
+            check_iov(&s, &at, &part, memory + done);
+            check_extents(&s, &at, &part, &plain);
             cut_advance(&s, &at, part.bytes);
             done += part.bytes;
         }
@@ -231,7 +251,8 @@ cut__checksums_by_piece(void **state)
     for (uint64_t i = 0; i < 4 * mib; i++)
         memory[i] = (uint8_t)(i * 3 + i / 777);
     /* A part that starts inside the first extent: pieces count from where the part starts. */
-    const struct pmemd_extent extents[2] = {{.off = 0, .len = 3 * mib}, {.off = 9 * mib, .len = 5}};
+    const struct pmemd_extent extents[2] = {{.off = 0, .len = 3 * mib},
+                                            {.off = 9 * mib, .len = 5}};
     const struct pmemd_iov iov[2] = {{.data = memory, .len = mib + 17},
                                      {.data = memory + mib + 17, .len = 3 * mib}};
     const struct cut_span s = {
@@ -285,10 +306,7 @@ static void
 library__says_who_it_is(void **state)
 {
     (void)state;
-    unsigned major;
-    unsigned minor;
-    unsigned patch;
-    assert_int_equal(sscanf(pmemd_version(), "%u.%u.%u", &major, &minor, &patch), 3);
+    assert_string_equal(pmemd_version(), PMI_VERSION);
     assert_non_null(pmemd_strerror(PMEMD_E_STALE));
     assert_non_null(pmemd_strerror(-2));
     assert_non_null(pmemd_strerror(-999999));

@@ -28,8 +28,8 @@ static void
 resend__each_verb(void **state)
 {
     (void)state;
-    static const uint32_t verbs[] = {PMEMD_VERB_READ, PMEMD_VERB_WRITE, PMEMD_VERB_ZERO,
-                                     PMEMD_VERB_FLUSH, PMEMD_VERB_STAT, PMEMD_VERB_LIST};
+    static const uint32_t verbs[] = {PMEMD_VERB_READ,  PMEMD_VERB_WRITE, PMEMD_VERB_ZERO,
+                                     PMEMD_VERB_FLUSH, PMEMD_VERB_STAT,  PMEMD_VERB_LIST};
     struct fake f;
     struct fake_msg *m = malloc(sizeof *m);
     fake_up(&f, FAKE_TCP);
@@ -106,6 +106,37 @@ resend__keeps_the_order(void **state)
     free(m);
 }
 
+/* What was sent whole goes before what was stuck half way, and that before what came later. */
+static void
+resend__keeps_the_order_of_a_full_socket(void **state)
+{
+    (void)state;
+    struct fake f;
+    struct fake_msg *m = malloc(sizeof *m);
+    fake_up(&f, FAKE_UNIX);
+    struct pmemd_client *c = fake_connected(&f, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct pmemd_extent e = {.off = i * 4096u, .len = i == 2 ? sizeof memory : 4096};
+        const struct pmemd_iov v = {.data = memory, .len = e.len};
+        const struct pmemd_req r = fake_req(PMEMD_VERB_WRITE, &e, &v, i);
+        assert_int_equal(pmemd_submit(c, &r), 0);
+    }
+    assert_false(fake_silence(&f));
+    fake_hang_up(&f, false);
+    again(&f, c);
+    for (unsigned i = 0; i < 4; i++) {
+        fake_get(&f, m);
+        assert_int_equal(hot_extent_at(&m->req, 0).off, i * 4096u);
+        fake_serve(&f, m);
+        fake_msg_free(m);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(fake_event(c).err, 0);
+    pmemd_close(c);
+    fake_down(&f);
+    free(m);
+}
+
 /* Hang up while a large payload is half way, in either direction. */
 static void
 resend__in_the_middle_of_a_payload(void **state)
@@ -163,13 +194,15 @@ resend__in_the_middle_of_a_payload(void **state)
 }
 
 static void
-resend__to_a_server_with_smaller_limits(void **state)
+smaller_limits(uint32_t flags)
 {
-    (void)state;
     struct fake f;
     struct fake_msg *m = malloc(sizeof *m);
+    struct pmemd_config cfg;
+    pmemd_config_init(&cfg, sizeof cfg);
+    cfg.flags = flags;
     fake_up(&f, FAKE_TCP);
-    struct pmemd_client *c = fake_connected(&f, NULL);
+    struct pmemd_client *c = fake_connected(&f, &cfg);
     struct pmemd_extent e[9];
     for (unsigned i = 0; i < 9; i++)
         e[i] = (struct pmemd_extent){.off = i * 40000u, .len = 10000 + i};
@@ -199,6 +232,14 @@ resend__to_a_server_with_smaller_limits(void **state)
     pmemd_close(c);
     fake_down(&f);
     free(m);
+}
+
+static void
+resend__to_a_server_with_smaller_limits(void **state)
+{
+    (void)state;
+    smaller_limits(PMEMD_CFG_CRC_OFF);
+    smaller_limits(PMEMD_CFG_CRC_ON);
 }
 
 static void
@@ -318,18 +359,59 @@ reply__before_the_payload_is_out(void **state)
     free(m);
 }
 
+/* Answers that no server can have: a second one to the same tag while its first user is still
+ * leaving, and a good one to what has not left yet. */
+static void
+impossible(unsigned refusals, int last_status, uint32_t last_outcome)
+{
+    struct fake f;
+    fake_up(&f, FAKE_UNIX);
+    struct fake_msg *m = calloc(1, sizeof *m);
+    struct pmemd_client *c = fake_connected(&f, NULL);
+    const struct pmemd_extent e = {.off = 0, .len = sizeof memory};
+    const struct pmemd_iov v = {.data = memory, .len = sizeof memory};
+    const struct pmemd_req r = fake_req(PMEMD_VERB_WRITE, &e, &v, 1);
+    assert_int_equal(pmemd_submit(c, &r), 0);
+    assert_false(fake_silence(&f));
+    m->p.verb = WIRE_WRITE;
+    m->p.tag = UINT64_C(1) << 32;
+    for (unsigned i = 0; i < refusals; i++)
+        fake_reply(&f, m, PMEMD_E_FENCED, PMEMD_NOT_DONE, NULL, 0);
+    fake_reply(&f, m, last_status, last_outcome, NULL, 0);
+    bool lost = false;
+    for (unsigned i = 0; i < 1 + 2 * refusals; i++) {
+        const struct pmemd_event ev = fake_event(c);
+        lost = lost || (ev.what == PMEMD_EV_LOST && ev.err == PMEMD_E_PROTO);
+    }
+    assert_true(lost);
+    pmemd_abort(c);
+    pmemd_close(c);
+    fake_down(&f);
+    free(m);
+}
+
+static void
+reply__impossible(void **state)
+{
+    (void)state;
+    impossible(1, PMEMD_E_FENCED, PMEMD_NOT_DONE);
+    impossible(0, 0, PMEMD_OK);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resend__each_verb),
         cmocka_unit_test(resend__keeps_the_order),
+        cmocka_unit_test(resend__keeps_the_order_of_a_full_socket),
         cmocka_unit_test(resend__in_the_middle_of_a_payload),
         cmocka_unit_test(resend__to_a_server_with_smaller_limits),
         cmocka_unit_test(resend__until_its_deadline),
         cmocka_unit_test(resend__after_closing),
         cmocka_unit_test(resend__not_when_reconnecting_is_off),
         cmocka_unit_test(reply__before_the_payload_is_out),
+        cmocka_unit_test(reply__impossible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,12 +16,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The linker's names. NOLINTBEGIN(bugprone-reserved-identifier) */
 ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
-static unsigned zc_sends;  /* with the flag */
+static unsigned zc_sends; /* with the flag */
 static unsigned all_sends;
-static unsigned refusals;  /* how many with the flag are still to fail */
+static unsigned refusals; /* how many with the flag are still to fail */
 
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
@@ -115,6 +117,36 @@ released__follows_the_notification(void **state)
 }
 
 static void
+released__by_its_own_notification_only(void **state)
+{
+    (void)state;
+    struct fake f;
+    struct fake_msg *m = malloc(sizeof *m);
+    const struct pmemd_config cfg = always();
+    up_narrow(&f);
+    struct pmemd_client *c = fake_connected(&f, &cfg);
+    send_all(c, 1);
+    const uint32_t first_sends = c->sender.zc.next;
+    send_all(c, 2);
+    assert_int_equal(pmemd_cancel(c, 1) + pmemd_cancel(c, 2), 2);
+    assert_int_equal(fake_event(c).what, PMEMD_EV_DONE);
+    assert_int_equal(fake_event(c).what, PMEMD_EV_DONE);
+    fake_get(&f, m); /* the first alone: the second stays in the kernel for the most part */
+    fake_msg_free(m);
+    const struct pmemd_event ev = fake_event(c);
+    assert_int_equal(ev.what, PMEMD_EV_RELEASED);
+    assert_int_equal(ev.cookie, 1);
+    assert_true(c->sender.zc.first >= first_sends);
+    fake_no_event(c);
+    fake_get(&f, m);
+    fake_msg_free(m);
+    assert_int_equal(fake_event(c).cookie, 2);
+    pmemd_close(c);
+    fake_down(&f);
+    free(m);
+}
+
+static void
 released__never_before_done(void **state)
 {
     (void)state;
@@ -189,7 +221,6 @@ grave__its_notifications_release(void **state)
     assert_true(op->zc_held);
     flow_lost(&c->flow, 0x80);
     assert_int_equal(op->graves, 0x80);
-    c->flow.open = true;
     assert_int_equal(pmemd_cancel(c, 1), 1);
     struct pmemd_event ev[4];
     assert_int_equal(events_take(&c->flow.events, ev, sizeof ev[0], 4), 1);
@@ -201,6 +232,36 @@ grave__its_notifications_release(void **state)
     assert_int_equal(ev[0].what, PMEMD_EV_RELEASED);
     pmemd_close(c);
     fake_down(&f);
+}
+
+/* A socket that never gets its notification stays, and is looked at more and more rarely. */
+static void
+grave__waits_for_the_last_notification(void **state)
+{
+    (void)state;
+    struct graves g = {0};
+    struct zc z;
+    struct zc_stats stats = {0};
+    uint8_t bits = 0;
+    zc_init(&z, true, true);
+    (void)zc_count(&z, 10, &stats);
+    for (unsigned i = 0; i < GRAVES_MAX; i++) {
+        assert_true(graves_room(&g));
+        bits |= graves_bury(&g, socket(AF_INET, SOCK_STREAM, 0), &z, 0);
+    }
+    assert_int_equal(bits, 0xff);
+    assert_false(graves_room(&g));
+    uint64_t now = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(graves_poll(&g, now, &stats), 0);
+        assert_true(graves_due_ns(&g) > now);
+        now = graves_due_ns(&g);
+    }
+    zc_notice(&g.at[3].zc, 0, 0, false, now, &stats);
+    assert_int_equal(graves_poll(&g, now, &stats), 8);
+    assert_true(graves_room(&g));
+    graves_fini(&g);
+    assert_int_equal(graves_due_ns(&g), UINT64_MAX);
 }
 
 static void
@@ -380,9 +441,11 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(released__follows_the_notification),
+        cmocka_unit_test(released__by_its_own_notification_only),
         cmocka_unit_test(released__never_before_done),
         cmocka_unit_test(lost__the_old_socket_is_kept_until_it_lets_go),
         cmocka_unit_test(grave__its_notifications_release),
+        cmocka_unit_test(grave__waits_for_the_last_notification),
         cmocka_unit_test(abort__releases_what_the_kernel_held),
         cmocka_unit_test(close__waits_for_the_kernel),
         cmocka_unit_test(controller__stops_where_the_kernel_copies),

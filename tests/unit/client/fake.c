@@ -2,8 +2,8 @@
 /* The scripted server of the client's tests. */
 #include "tests/unit/client/fake.h"
 
-#include "common/cursor.h"
 #include "common/crc32c.h"
+#include "common/cursor.h"
 #include "common/err.h"
 #include "tests/lib/test.h"
 
@@ -27,7 +27,7 @@ static uint64_t
 now_ms(void)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
@@ -49,19 +49,20 @@ listen_tcp(struct fake *f)
     f->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(f->listen_fd, (struct sockaddr *)&in, sizeof in), 0);
     assert_int_equal(getsockname(f->listen_fd, (struct sockaddr *)&in, &len), 0);
-    snprintf(f->uri, sizeof f->uri, "pmemd://127.0.0.1:%u/demo", (unsigned)ntohs(in.sin_port));
+    (void)snprintf(f->uri, sizeof f->uri, "pmemd://127.0.0.1:%u/demo",
+                   (unsigned)ntohs(in.sin_port));
 }
 
 static void
 listen_unix(struct fake *f)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    snprintf(un.sun_path, sizeof un.sun_path, "/tmp/pmemd-fake-%d-%p.sock", (int)getpid(),
-             (void *)f);
+    (void)snprintf(un.sun_path, sizeof un.sun_path, "/tmp/pmemd-fake-%d-%p.sock", (int)getpid(),
+                   (void *)f);
     (void)unlink(un.sun_path);
     f->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(f->listen_fd, (struct sockaddr *)&un, sizeof un), 0);
-    snprintf(f->uri, sizeof f->uri, "pmemd+unix://%s?region=demo", un.sun_path);
+    (void)snprintf(f->uri, sizeof f->uri, "pmemd+unix://%s?region=demo", un.sun_path);
 }
 
 void
@@ -120,11 +121,20 @@ fake_down(struct fake *f)
     const char *path = strstr(f->uri, "/tmp/");
     if (path != NULL) {
         char copy[160];
-        snprintf(copy, sizeof copy, "%s", path);
+        (void)snprintf(copy, sizeof copy, "%s", path);
         *strchr(copy, '?') = '\0';
         unlink(copy);
     }
     free(f->memory);
+}
+
+static void
+accepted(struct fake *f)
+{
+    const int one = 1;
+    f->connections++;
+    if (strncmp(f->uri, "pmemd://", 8) == 0) /* header and payload are sent apart */
+        setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 void
@@ -141,11 +151,7 @@ fake_accept(struct fake *f)
             turn(f, f->listen_fd, POLLIN);
         }
     }
-    f->connections++;
-    if (strncmp(f->uri, "pmemd://", 8) == 0) {
-        const int one = 1;
-        setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
+    accepted(f);
 }
 
 /* Bytes that may pass before the next hang-up, of the `want` asked for. 0 = hang up now. */
@@ -168,6 +174,8 @@ get_bytes(struct fake *f, void *dst, size_t len)
     const uint64_t end = now_ms() + PATIENCE_MS;
     size_t at = 0;
     while (at < len) {
+        if (f->hang_up_every != 0 && f->budget == 0)
+            return false;
         const ssize_t n = recv(f->fd, (char *)dst + at, len - at, MSG_DONTWAIT);
         if (n > 0 && allowed(f, (size_t)n) < (size_t)n)
             return false;
@@ -209,6 +217,7 @@ try_get(struct fake *f, struct fake_msg *m)
 void
 fake_get(struct fake *f, struct fake_msg *m)
 {
+    m->p = (struct wire_prefix){0};
     assert_true(try_get(f, m));
 }
 
@@ -240,7 +249,7 @@ fake_send(struct fake *f, const void *data, size_t len)
         const size_t most = f->dribble != 0 && f->dribble < len - at ? f->dribble : len - at;
         const size_t want = allowed(f, most);
         if (want == 0 && len > 0)
-            return; /* the thread notices when it wants to receive */
+            return; /* get_bytes() says so */
         const ssize_t n =
             send(f->fd, (const char *)data + at, want, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0)
@@ -383,8 +392,7 @@ serve_greeting(struct fake *f, const struct fake_msg *m)
 {
     uint8_t out[4096];
     if (m->p.verb == WIRE_HELLO) {
-        assert_int_equal(
-            msg_hello_read(m->header, m->p.header_len, arena, &f->got_hello), 0);
+        assert_int_equal(msg_hello_read(m->header, m->p.header_len, arena, &f->got_hello), 0);
         fake_reply_msg(f, m, out, msg_hello_reply_write(out, sizeof out, &f->hello));
     } else {
         assert_int_equal(m->p.verb, WIRE_OPEN);
@@ -428,8 +436,9 @@ serve_thread(void *arg)
             continue;
         if (f->fd < 0) {
             f->fd = accept4(f->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            f->connections++;
-            f->budget = f->hang_up_every / 2 + (unsigned)rand_r(&f->seed) % (f->hang_up_every + 1);
+            accepted(f);
+            f->budget =
+                f->hang_up_every / 2 + (unsigned)rand_r(&f->seed) % (f->hang_up_every + 1);
         }
         if (f->fd >= 0 && try_get(f, m)) {
             fake_serve(f, m);

@@ -34,12 +34,12 @@ struct fake {
     struct msg_open_reply open;
     struct msg_hello got_hello;
     struct msg_open got_open;
-    uint8_t *memory; /* FAKE_REGION_BYTES */
-    size_t dribble;  /* send at most so many bytes at a time; 0 = no limit */
+    uint8_t *memory;        /* FAKE_REGION_BYTES */
+    size_t dribble;         /* send at most so many bytes at a time; 0 = no limit */
     unsigned hang_up_every; /* thread: hang up after about so many bytes; 0 = never */
     unsigned budget;        /* bytes left until then */
     unsigned seed;          /* of the thread's own dice */
-    bool crc_lies;   /* answer READs with wrong checksums */
+    bool crc_lies;          /* answer READs with wrong checksums */
     unsigned connections;
     pthread_t thread;
     atomic_bool stop;
