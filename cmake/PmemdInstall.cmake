@@ -9,8 +9,11 @@ foreach(program IN ITEMS pmemd)
         install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT server)
     endif()
 endforeach()
+# The tools find libpmemd beside them wherever the prefix is.
+file(RELATIVE_PATH _bin_to_lib "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
 foreach(program IN ITEMS pmemctl pmemd-bench)
     if(TARGET ${program})
+        set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${_bin_to_lib}")
         install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
     endif()
 endforeach()
@@ -54,8 +57,12 @@ install(FILES "${PROJECT_BINARY_DIR}/pmemdConfig.cmake"
               "${PROJECT_BINARY_DIR}/pmemdConfigVersion.cmake"
         DESTINATION ${_package_dir} COMPONENT dev)
 
-if(EXISTS "${PROJECT_SOURCE_DIR}/client/pmemd.pc.in")
-    configure_file(client/pmemd.pc.in "${PROJECT_BINARY_DIR}/pmemd.pc" @ONLY)
-    install(FILES "${PROJECT_BINARY_DIR}/pmemd.pc"
-            DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
-endif()
+# Written when installing, since `cmake --install --prefix` decides then.
+install(CODE "
+    set(PROJECT_VERSION \"${PROJECT_VERSION}\")
+    set(CMAKE_INSTALL_INCLUDEDIR \"${CMAKE_INSTALL_INCLUDEDIR}\")
+    set(CMAKE_INSTALL_LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/client/pmemd.pc.in\" \"${PROJECT_BINARY_DIR}/pmemd.pc\"
+                   @ONLY)" COMPONENT dev)
+install(FILES "${PROJECT_BINARY_DIR}/pmemd.pc"
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)

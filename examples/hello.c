@@ -9,7 +9,7 @@ main(int argc, char **argv)
 {
     const char out[] = "hello, durable world";
     char in[sizeof out];
-    struct pmemd_client *c;
+    struct pmemd_client *c = NULL;
     int rc = pmemd_open(argc > 1 ? argv[1] : "pmemd://127.0.0.1/demo", NULL, &c);
     if (rc == 0 && (rc = pmemd_connect(c, 5000000000)) == 0 &&
         (rc = pmemd_write(c, 4096, out, sizeof out, PMEMD_LEVEL_RECEIVED)) == 0 &&
