@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #define STAGE_BYTES ((size_t)256 << 10) /* stays in the L2 cache between recv and memcpy */
+#define SLICED_BYTES ((size_t)64 << 10) /* at a time while the load is sliced */
 #define DIRECT_MIN ((size_t)64 << 10)   /* a shorter rest of a payload goes through staging */
 #define ACCEPT_EVERY 1024u /* turns between looks at the listener while a peer keeps us busy */
 #define SERVE_USAGE "pmemd-bare serve --listen ADDR:PORT [--size N] [--spin] [--cpu N]\n"
 #define SIZE_DEFAULT ((uint64_t)1 << 30)
+#define CPU_MAX 1023
 #define SIZE_MAX_HERE ((uint64_t)1 << 46)
 
 /* One connection of the server. */
@@ -160,6 +162,17 @@ peer_parse(const struct server *s, struct peer *p, int flags)
     return rc;
 }
 
+/*
+ * What to take into staging. All there is, but less while the load is sliced, since nothing is
+ * answered before the receive returns.
+ */
+static size_t
+peer_room(const struct peer *p)
+{
+    const size_t room = STAGE_BYTES - p->fill;
+    return p->slice > 0 && room > SLICED_BYTES ? SLICED_BYTES : room;
+}
+
 /* One receive: the rest of a large payload to its place, everything else to staging. */
 static ssize_t
 peer_receive(const struct server *s, struct peer *p, int flags)
@@ -169,8 +182,7 @@ peer_receive(const struct server *s, struct peer *p, int flags)
     const size_t direct = p->tail >= DIRECT_MIN ? p->tail : 0;
     if (direct > 0) /* behind a large payload likely comes another: take its header only */
         vec_add(&in, peer_tail_at(s, p), direct);
-    vec_add(&in, p->stage + p->fill,
-            direct > 0 ? sizeof(struct bare_request) : STAGE_BYTES - p->fill);
+    vec_add(&in, p->stage + p->fill, direct > 0 ? sizeof(struct bare_request) : peer_room(p));
     const ssize_t n = vec_receive(p->fd, &in, flags);
     if (n <= 0)
         return n;
@@ -181,7 +193,7 @@ peer_receive(const struct server *s, struct peer *p, int flags)
     return n;
 }
 
-/* Receive, do, answer; or go on answering if the socket was full. 0 or -errno. */
+/* Receive, do, answer; or go on answering if the socket was full. 1, 0 = idle, or -errno. */
 static int
 peer_turn(const struct server *s, struct peer *p, int flags)
 {
@@ -193,14 +205,18 @@ peer_turn(const struct server *s, struct peer *p, int flags)
         if (rc < 0)
             return rc;
     }
-    return peer_flush(p, flags);
+    const int rc = peer_flush(p, flags);
+    return rc < 0 ? rc : 1;
 }
 
-static void
+/* False when the connection was idle. */
+static bool
 server_turn(struct server *s, unsigned i, int flags)
 {
-    if (peer_turn(s, s->peer[i], flags) < 0)
+    const int rc = peer_turn(s, s->peer[i], flags);
+    if (rc < 0)
         server_drop(s, i);
+    return rc != 0;
 }
 
 /* Several connections, blocking: ask which of them can move. */
@@ -217,12 +233,12 @@ server_poll(struct server *s)
         return;
     for (unsigned i = count; i-- > 0;) /* downwards: a drop moves the last one here */
         if (pfd[i].revents != 0)
-            server_turn(s, i, MSG_DONTWAIT);
+            (void)server_turn(s, i, MSG_DONTWAIT);
     if (pfd[count].revents != 0)
         server_accept(s);
 }
 
-static void
+static _Noreturn void
 server_run(struct server *s)
 {
     for (unsigned turn = 0;; turn++) {
@@ -230,51 +246,77 @@ server_run(struct server *s)
             server_poll(s);
             continue;
         }
+        bool moved = s->spin; /* an idle turn of a spinning server means nothing */
         for (unsigned i = s->count; i-- > 0;)
-            server_turn(s, i, s->spin ? MSG_DONTWAIT : 0);
-        if (turn % ACCEPT_EVERY == 0) /* the listener does not block */
-            server_accept(s);
+            moved |= server_turn(s, i, s->spin ? MSG_DONTWAIT : 0);
+        if (!moved || turn % ACCEPT_EVERY == 0)
+            server_accept(s); /* the listener does not block */
     }
 }
 
+struct serve_opts {
+    const char *target; /* borrowed from argv */
+    uint64_t size;
+    long cpu;
+    bool spin;
+};
+
 static int
-serve_main(int argc, char **argv)
+serve_parse(struct serve_opts *ret, int argc, char **argv)
 {
     static const struct option names[] = {{"listen", required_argument, NULL, 'l'},
                                           {"size", required_argument, NULL, 's'},
                                           {"cpu", required_argument, NULL, 'u'},
                                           {"spin", no_argument, NULL, 'S'},
                                           {NULL, 0, NULL, 0}};
-    struct server s = {.size = SIZE_DEFAULT};
-    const char *target = NULL;
-    long cpu = -1;
+    struct serve_opts o = {.size = SIZE_DEFAULT, .cpu = -1};
     int at = 0, rc = 0;
-    for (int key; rc == 0 && (key = getopt_long(argc, argv, "", names, &at)) != -1;) {
+    for (int key; (key = getopt_long(argc, argv, "", names, &at)) != -1;) {
         if (key == 'l')
-            target = optarg;
+            o.target = optarg;
         else if (key == 's')
-            rc = load_parse_bytes(optarg, SIZE_MAX_HERE, &s.size);
+            rc = load_parse_bytes(optarg, SIZE_MAX_HERE, &o.size);
         else if (key == 'u')
-            rc = load_parse_number(optarg, 0, 1023, &cpu);
+            rc = load_parse_number(optarg, 0, CPU_MAX, &o.cpu);
         else if (key == 'S')
-            s.spin = true;
-        else
-            return LOAD_EXIT_USAGE;
-    }
-    if (rc < 0 || optind < argc || target == NULL) {
-        if (rc < 0)
+            o.spin = true;
+        else /* getopt has said which */
+            return -EINVAL;
+        if (rc < 0) {
             fprintf(stderr, "--%s %s: not a value it can have\n", names[at].name, optarg);
-        else
-            fprintf(stderr, "%s\n", target == NULL ? "--listen is missing" : "stray argument");
+            return rc;
+        }
+    }
+    if (optind < argc || o.target == NULL) {
+        fprintf(stderr, "%s\n", optind < argc ? "stray argument" : "--listen is missing");
+        return -EINVAL;
+    }
+    *ret = o;
+    return 0;
+}
+
+static int
+serve_main(int argc, char **argv)
+{
+    struct serve_opts o;
+    if (serve_parse(&o, argc, argv) < 0) {
+        fprintf(stderr, "usage: " SERVE_USAGE);
         return LOAD_EXIT_USAGE;
     }
-    rc = load_pin((int)cpu);
-    s.mem = rc == 0 ? load_memory(s.size) : NULL;
-    s.listener = s.mem != NULL ? sock_open(target, true) : -1;
-    if (s.listener >= 0 && fcntl(s.listener, F_SETFL, O_NONBLOCK) == 0)
-        server_run(&s);
-    fprintf(stderr, "pmemd-bare: cannot serve%s\n", s.mem == NULL ? ": no memory or CPU" : "");
-    return LOAD_EXIT_FAILED;
+    const int rc = load_pin((int)o.cpu);
+    if (rc < 0) {
+        fprintf(stderr, "pmemd-bare: --cpu %ld: %s\n", o.cpu, strerror(-rc));
+        return LOAD_EXIT_FAILED;
+    }
+    struct server s = {.size = o.size, .spin = o.spin, .mem = load_memory(o.size)};
+    if (s.mem == NULL) {
+        fprintf(stderr, "pmemd-bare: not enough memory for --size\n");
+        return LOAD_EXIT_FAILED;
+    }
+    s.listener = sock_open(o.target, true);
+    if (s.listener < 0 || fcntl(s.listener, F_SETFL, O_NONBLOCK) != 0)
+        return LOAD_EXIT_FAILED;
+    server_run(&s);
 }
 
 int

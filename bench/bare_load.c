@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /*
  * In flight at once, below which a sleeping peer's time to wake shows: 40 us at 6 GB/s. A
@@ -18,6 +19,7 @@
  */
 #define SLICE_BELOW_BYTES ((size_t)256 << 10)
 #define SLICES 8u
+#define GREETING_TURNS 100u /* of BARE_TURN_MS: the server touches its memory first */
 
 /* One connection. Replies come in order, so slot = number % depth. */
 struct conn {
@@ -101,6 +103,7 @@ conn_receive(struct conn *c, struct load_run *r, int flags)
     return 0;
 }
 
+/* -EIO after saying why; the caller closes. */
 static int
 conn_open(struct conn *c, const struct load_opts *o, unsigned number)
 {
@@ -108,8 +111,13 @@ conn_open(struct conn *c, const struct load_opts *o, unsigned number)
     c->fd = sock_open(o->target, false);
     if (c->fd < 0)
         return -EIO;
+    c->payload = load_memory(o->qd * o->bs);
+    if (c->payload == NULL) {
+        fprintf(stderr, "pmemd-bare: not enough memory for --bs times --qd\n");
+        return -EIO;
+    }
     ssize_t n = -1;
-    for (unsigned tries = 0; n < 0 && tries < 100; tries++) /* of BARE_TURN_MS each */
+    for (unsigned tries = 0; n < 0 && tries < GREETING_TURNS; tries++)
         n = recv(c->fd, &size, sizeof size, MSG_WAITALL);
     if (n != sizeof size || size < o->bs) {
         fprintf(stderr, "pmemd-bare: %s: %s\n", o->target,
@@ -119,8 +127,7 @@ conn_open(struct conn *c, const struct load_opts *o, unsigned number)
     if (!o->spin && o->qd * o->bs <= SLICE_BELOW_BYTES)
         c->slice = o->qd > SLICES ? o->qd / SLICES : 1;
     load_gen_init(&c->gen, o, size, number);
-    c->payload = load_memory(o->qd * o->bs);
-    return c->payload != NULL ? 0 : -ENOMEM;
+    return 0;
 }
 
 static int
@@ -141,31 +148,58 @@ conns_poll(struct conn **conn, unsigned count)
     (void)poll(pfd, count, BARE_TURN_MS); /* who can move is found by trying */
 }
 
+/* Load with connections that are open. 0 or -errno. */
+static int
+conns_run(struct conn **conn, struct load_run *r)
+{
+    const struct load_opts *const o = r->opts;
+    const bool block = o->conns == 1 && !o->spin;
+    int rc = 0;
+    while (rc == 0 && load_run_tick(r, load_now_ns())) {
+        for (unsigned i = 0; rc == 0 && i < o->conns; i++)
+            rc = conn_turn(conn[i], r, block ? 0 : MSG_DONTWAIT);
+        if (rc == 0 && !block && !o->spin)
+            conns_poll(conn, o->conns);
+    }
+    return rc;
+}
+
 int
 bare_load_main(int argc, char **argv)
 {
-    struct load_opts o;
     static struct load_run run;
+    struct load_opts o;
     struct conn *conn[LOAD_CONNS_MAX];
+    unsigned count = 0;
     if (load_parse(&o, "connect", argc, argv) < 0) {
         fprintf(stderr, "usage: pmemd-bare load --connect ADDR:PORT " LOAD_USAGE "\n");
         return LOAD_EXIT_USAGE;
     }
+    int code = LOAD_EXIT_FAILED;
     int rc = load_pin(o.cpu);
-    for (unsigned i = 0; rc == 0 && i < o.conns; i++) {
-        conn[i] = calloc(1, sizeof *conn[i]);
-        rc = conn[i] == NULL ? -ENOMEM : conn_open(conn[i], &o, i);
+    if (rc < 0) {
+        fprintf(stderr, "pmemd-bare: --cpu %d: %s\n", o.cpu, strerror(-rc));
+        return code;
     }
-    const bool block = o.conns == 1 && !o.spin;
-    load_run_begin(&run, &o);
-    while (rc == 0 && load_run_tick(&run, load_now_ns())) {
-        for (unsigned i = 0; rc == 0 && i < o.conns; i++)
-            rc = conn_turn(conn[i], &run, block ? 0 : MSG_DONTWAIT);
-        if (rc == 0 && !block && !o.spin)
-            conns_poll(conn, o.conns);
+    while (rc == 0 && count < o.conns) {
+        conn[count] = calloc(1, sizeof *conn[count]);
+        if (conn[count] == NULL)
+            break;
+        rc = conn_open(conn[count], &o, count);
+        count++;
     }
-    if (rc == 0)
-        return load_report(&run);
-    fprintf(stderr, "pmemd-bare: load: %s\n", strerror(-rc));
-    return LOAD_EXIT_FAILED;
+    if (rc == 0 && count == o.conns) {
+        load_run_begin(&run, &o);
+        rc = conns_run(conn, &run);
+        if (rc == 0)
+            code = load_report(&run);
+        else
+            fprintf(stderr, "pmemd-bare: load: %s\n", strerror(-rc));
+    }
+    while (count-- > 0) {
+        if (conn[count]->fd >= 0)
+            close(conn[count]->fd);
+        free(conn[count]); /* payload is never unmapped: see load_memory() */
+    }
+    return code;
 }

@@ -77,7 +77,7 @@ void
 sock_tune(int fd)
 {
     const int one = 1, rcvbuf = RCVBUF_BYTES;
-    const struct timeval turn = {.tv_usec = BARE_TURN_MS * 1000};
+    const struct timeval turn = {.tv_usec = BARE_TURN_MS * 1000L};
     /* Each is best effort except in what it costs: METHOD.md says why they matter. */
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0 ||

@@ -311,7 +311,7 @@ load_run_tick(struct load_run *r, uint64_t now_ns)
 {
     if (now_ns < r->start_ns)
         return true;
-    if (!r->measuring) {
+    if (!r->measuring) { /* the warm-up is over */
         r->measuring = true;
         r->srv_cpu_ns = process_cpu_ns(r->opts->srv_pid);
         r->cli_cpu_ns = own_cpu_ns();
@@ -321,6 +321,7 @@ load_run_tick(struct load_run *r, uint64_t now_ns)
     if (now_ns < r->stop_ns)
         return true;
     r->last_ns = now_ns;
+    r->measuring = false;
     r->cli_cpu_ns = own_cpu_ns() - r->cli_cpu_ns;
     r->srv_cpu_ns = process_cpu_ns(r->opts->srv_pid) - r->srv_cpu_ns;
     return false;

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define DRAIN_NS 5000000000ull
+
 struct nbd_conn;
 
 /* One request in flight; libnbd hands it back when the reply is here. */
@@ -118,33 +120,72 @@ conns_turn(struct nbd_conn **conn, const struct load_opts *o)
     return 0;
 }
 
+/* Load with connections that are open. 0 or -errno. */
+static int
+conns_run(struct nbd_conn **conn, struct load_run *r)
+{
+    const struct load_opts *const o = r->opts;
+    int rc = 0;
+    while (rc == 0 && load_run_tick(r, load_now_ns())) {
+        for (unsigned i = 0; rc == 0 && i < o->conns; i++)
+            rc = conn_submit(conn[i]);
+        if (rc == 0)
+            rc = conns_turn(conn, o);
+    }
+    return rc;
+}
+
+/* Let what is in flight end: nbdkit may abort when a client leaves before its replies. */
+static void
+conns_drain(struct nbd_conn **conn, const struct load_opts *o)
+{
+    const uint64_t until_ns = load_now_ns() + DRAIN_NS;
+    for (unsigned i = 0; i < o->conns; i++)
+        while (nbd_aio_in_flight(conn[i]->nbd) > 0 && load_now_ns() < until_ns)
+            if (conns_turn(conn, o) < 0)
+                return;
+    for (unsigned i = 0; i < o->conns; i++)
+        (void)nbd_shutdown(conn[i]->nbd, 0);
+}
+
 int
 main(int argc, char **argv)
 {
-    struct load_opts o;
     static struct load_run run;
+    struct load_opts o;
     struct nbd_conn *conn[LOAD_CONNS_MAX];
+    unsigned count = 0;
     if (load_parse(&o, "uri", argc, argv) < 0) {
         fprintf(stderr, "usage: pmemd-nbd-load --uri nbd://HOST:PORT " LOAD_USAGE "\n");
         return LOAD_EXIT_USAGE;
     }
+    int code = LOAD_EXIT_FAILED;
     int rc = load_pin(o.cpu);
     run.opts = &o;
-    for (unsigned i = 0; rc == 0 && i < o.conns; i++) {
-        conn[i] = calloc(1, sizeof *conn[i]);
-        rc = conn[i] == NULL ? -ENOMEM : conn_open(conn[i], &run, i);
+    while (rc == 0 && count < o.conns) {
+        conn[count] = calloc(1, sizeof *conn[count]);
+        if (conn[count] == NULL) {
+            rc = -ENOMEM;
+            break;
+        }
+        rc = conn_open(conn[count], &run, count);
+        count++;
     }
-    if (rc == 0)
+    if (rc == 0) {
         load_run_begin(&run, &o);
-    while (rc == 0 && load_run_tick(&run, load_now_ns())) {
-        for (unsigned i = 0; rc == 0 && i < o.conns; i++)
-            rc = conn_submit(conn[i]);
-        if (rc == 0)
-            rc = conns_turn(conn, &o);
+        rc = conns_run(conn, &run);
     }
     if (rc == 0)
-        return load_report(&run);
-    const char *const why = nbd_get_error();
-    fprintf(stderr, "pmemd-nbd-load: %s\n", rc == -EIO && why != NULL ? why : strerror(-rc));
-    return LOAD_EXIT_FAILED;
+        conns_drain(conn, &o);
+    if (rc == 0) {
+        code = load_report(&run);
+    } else {
+        const char *const why = rc == -EIO ? nbd_get_error() : NULL;
+        fprintf(stderr, "pmemd-nbd-load: %s\n", why != NULL ? why : strerror(-rc));
+    }
+    while (count-- > 0) {
+        nbd_close(conn[count]->nbd); /* before its slots: it may retire commands */
+        free(conn[count]);
+    }
+    return code;
 }
