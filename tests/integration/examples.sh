@@ -109,6 +109,7 @@ for program in hello many libev; do
 done
 
 # --- the program in the manual
+# shellcheck disable=SC2016  # fences, not commands
 sed -n '/^```$/,/^```$/p' "$PMEMD_SOURCE_DIR/docs/man/libpmemd.3.scd" | sed '/^```$/d' \
     >"$dir/manual.c"
 grep -q pmemd_reap "$dir/manual.c" || fail "libpmemd(3) has no asynchronous example"
