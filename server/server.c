@@ -50,7 +50,7 @@ say(int exit_code, const char *why)
     return exit_code;
 }
 
-/* ---- Parts ---------------------------------------------------------------------------------------- */
+/* ---- Parts ------------------------------------------------------------------------------- */
 
 static int
 probe(struct server *s)
@@ -205,7 +205,7 @@ announce(const struct server *s)
             s->shard_count, s->region_count);
 }
 
-/* ---- Stopping -------------------------------------------------------------------------------------- */
+/* ---- Stopping ---------------------------------------------------------------------------- */
 
 static int
 connections_left(const struct server *s)

@@ -58,7 +58,7 @@ struct shard {
     bool is_up;
 };
 
-/* ---- Mail ------------------------------------------------------------------------------------- */
+/* ---- Mail -------------------------------------------------------------------------------- */
 
 static void
 push(struct shard *to, struct mail *m)
@@ -189,7 +189,7 @@ conn_gone(void *arg)
     tell_if_idle(arg);
 }
 
-/* ---- Accepting ----------------------------------------------------------------------------------- */
+/* ---- Accepting --------------------------------------------------------------------------- */
 
 static void
 arm_accept(struct shard *s, uint32_t i)
@@ -253,7 +253,7 @@ on_accept(void *ctx, struct ring_tag tag, int res, unsigned flags)
     timer_arm(s->env.timers, &s->accept_again, s->env.now_ns + ACCEPT_PAUSE_NS, accept_again);
 }
 
-/* ---- The turn ---------------------------------------------------------------------------------------- */
+/* ---- The turn ---------------------------------------------------------------------------- */
 
 static void
 on_conn(void *ctx, struct ring_tag tag, int res, unsigned flags)
@@ -317,7 +317,7 @@ loop(struct shard *s)
     return 0;
 }
 
-/* ---- Life ----------------------------------------------------------------------------------------------- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 static const struct locks_up lock_calls = {.granted = req_granted, .wanted = req_wanted};
 

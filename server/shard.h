@@ -22,8 +22,8 @@ struct shard_config {
     const struct stats **all_stats; /* the same */
     uint32_t connections, requests; /* table sizes */
     uint64_t busy_poll_ns;          /* spin this long for work before sleeping */
-    uint32_t budgets;                /* sockets whose send budget it may raise */
-    const int *listeners; /* accepted on here; NULL elsewhere */
+    uint32_t budgets;               /* sockets whose send budget it may raise */
+    const int *listeners;           /* accepted on here; NULL elsewhere */
     const struct sock_addr *listen_addrs;
     uint32_t listener_count;
     void (*idle)(void *arg); /* called when a stopping shard has no connection left */

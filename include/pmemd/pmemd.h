@@ -42,7 +42,7 @@ extern "C" {
 
 struct pmemd_client;
 
-/* ---- Words that travel in the structs below ------------------------------------------------ */
+/* ---- Words that travel in the structs below ---------------------------------------------- */
 
 /* What a request does. Verbs of the protocol that are not listed here are not built yet;
  * submitting any other number is refused with PMEMD_E_VERB. */
@@ -91,12 +91,14 @@ enum pmemd_what {
 #define PMEMD_REQ_COUNTERS 0x1u /* STAT: fill iov[0] with struct pmemd_counter records */
 
 /* Flags of struct pmemd_config. */
-#define PMEMD_CFG_CRC_ON 0x1u    /* checksum payloads always */
-#define PMEMD_CFG_CRC_OFF 0x2u   /* never for READ and WRITE; both clear: where bytes leave the host */
-#define PMEMD_CFG_ZC_OFF 0x4u    /* never MSG_ZEROCOPY */
-#define PMEMD_CFG_ZC_ALWAYS 0x8u /* keep MSG_ZEROCOPY even where the kernel copies (for tests) */
+#define PMEMD_CFG_CRC_ON 0x1u /* checksum payloads always */
+#define PMEMD_CFG_CRC_OFF                                                                      \
+    0x2u /* never for READ and WRITE; both clear: where bytes leave the host */
+#define PMEMD_CFG_ZC_OFF 0x4u /* never MSG_ZEROCOPY */
+#define PMEMD_CFG_ZC_ALWAYS                                                                    \
+    0x8u /* keep MSG_ZEROCOPY even where the kernel copies (for tests) */
 
-/* ---- Structs ------------------------------------------------------------------------------- */
+/* ---- Structs ----------------------------------------------------------------------------- */
 
 struct pmemd_extent {
     uint64_t off, len; /* bytes from the region's start; len >= 1 */
@@ -114,10 +116,10 @@ struct pmemd_config {
     uint32_t class_min;          /* enum pmemd_class; a region below it is refused */
     uint64_t connect_timeout_ns; /* per attempt, >= 1; default 5 s */
     uint64_t timeout_ns;         /* deadline of requests that name none; 0 = none (default) */
-    uint64_t reconnect_ns;       /* how long to keep reconnecting; default UINT64_MAX: for ever */
-    uint64_t busy_poll_ns;       /* spin this long in pmemd_wait() before sleeping; default 0 */
-    uint64_t session[2];         /* 0,0 (default): make one; set to resume after a restart */
-    uint64_t zc_min;             /* smallest WRITE payload for MSG_ZEROCOPY; default 32 KiB */
+    uint64_t reconnect_ns; /* how long to keep reconnecting; default UINT64_MAX: for ever */
+    uint64_t busy_poll_ns; /* spin this long in pmemd_wait() before sleeping; default 0 */
+    uint64_t session[2];   /* 0,0 (default): make one; set to resume after a restart */
+    uint64_t zc_min;       /* smallest WRITE payload for MSG_ZEROCOPY; default 32 KiB */
 };
 
 struct pmemd_req {
@@ -148,25 +150,26 @@ struct pmemd_event {
 };
 
 struct pmemd_info {
-    uint32_t size;       /* bytes filled by the library */
-    uint32_t durability; /* enum pmemd_class */
-    uint32_t shard;      /* which server thread owns the region */
-    uint32_t flags;      /* PMEMD_INFO_* */
-    uint64_t len;        /* bytes of the region */
-    uint64_t page_size;  /* of the memory behind it */
+    uint32_t size;          /* bytes filled by the library */
+    uint32_t durability;    /* enum pmemd_class */
+    uint32_t shard;         /* which server thread owns the region */
+    uint32_t flags;         /* PMEMD_INFO_* */
+    uint64_t len;           /* bytes of the region */
+    uint64_t page_size;     /* of the memory behind it */
     uint64_t fixed_buffers; /* registered with the kernel; 0 = plain operations */
     uint64_t connections;   /* that have the region open */
     uint64_t io_max, extents_max, zero_max; /* limits per request */
     uint64_t lsn, epoch;
-    uint64_t bytes_zc;      /* sent by the server without any copy */
-    uint64_t bytes_copied;  /* sent by the server with the kernel's one copy */
-    uint64_t bytes_direct;  /* received straight into the region: the kernel's one copy */
-    uint64_t bytes_staged;  /* copied once more by the server (small payloads, waiting writers) */
+    uint64_t bytes_zc;     /* sent by the server without any copy */
+    uint64_t bytes_copied; /* sent by the server with the kernel's one copy */
+    uint64_t bytes_direct; /* received straight into the region: the kernel's one copy */
+    uint64_t
+        bytes_staged; /* copied once more by the server (small payloads, waiting writers) */
     uint64_t bytes_unknown; /* sent zero-copy, the kernel did not say whether it copied */
     char name[129];
-    char medium[16];         /* "mem" */
-    char memory_kind[32];    /* "hugetlb-2M", "thp", "4K" */
-    char why_copied[152];    /* a sentence; empty while zero-copy is in use */
+    char medium[16];      /* "mem" */
+    char memory_kind[32]; /* "hugetlb-2M", "thp", "4K" */
+    char why_copied[152]; /* a sentence; empty while zero-copy is in use */
 };
 #define PMEMD_INFO_CRC 0x1u /* this connection checksums payloads */
 
@@ -176,7 +179,7 @@ struct pmemd_counter {
     uint64_t value;
 };
 
-/* ---- Library -------------------------------------------------------------------------------- */
+/* ---- Library ----------------------------------------------------------------------------- */
 
 /* The library's version, "MAJOR.MINOR.PATCH". Static storage. Any thread. */
 PMEMD_API const char *pmemd_version(void);
@@ -201,7 +204,7 @@ PMEMD_API void pmemd_config_init(struct pmemd_config *cfg, size_t size);
 /* The same for a request. */
 PMEMD_API void pmemd_req_init(struct pmemd_req *req, size_t size);
 
-/* ---- Life of a client ------------------------------------------------------------------------ */
+/* ---- Life of a client -------------------------------------------------------------------- */
 
 /*
  * Make a client for the region that `uri` names (docs: pmemd-uri). Does no I/O and never blocks;
@@ -242,7 +245,7 @@ PMEMD_API void pmemd_forked(struct pmemd_client *c);
  * until the next call on the client. Never NULL. */
 PMEMD_API const char *pmemd_detail(const struct pmemd_client *c);
 
-/* ---- Requests --------------------------------------------------------------------------------- */
+/* ---- Requests ---------------------------------------------------------------------------- */
 
 /*
  * Queue a request. Never blocks; works before CONNECTED and while reconnecting. A request that
@@ -281,7 +284,7 @@ PMEMD_API int pmemd_cancel(struct pmemd_client *c, uint64_t cookie);
 PMEMD_API PMEMD_CHECK int pmemd_reap(struct pmemd_client *c, struct pmemd_event *events,
                                      size_t stride, unsigned max);
 
-/* ---- Any loop may drive it ---------------------------------------------------------------------- */
+/* ---- Any loop may drive it --------------------------------------------------------------- */
 
 /* A descriptor, constant for the client's life, that is readable when pmemd_ready() has work.
  * Owned by the client: watch it (level-triggered), never read, write or close it. */
@@ -295,7 +298,7 @@ PMEMD_API uint64_t pmemd_wait_max_ns(const struct pmemd_client *c);
  * PMEMD_E_FORKED. */
 PMEMD_API int pmemd_ready(struct pmemd_client *c);
 
-/* ---- Blocking calls ------------------------------------------------------------------------------- */
+/* ---- Blocking calls ---------------------------------------------------------------------- */
 
 /*
  * Drive the client until `min_events` events can be reaped or the time is over (UINT64_MAX =

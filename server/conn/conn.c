@@ -76,7 +76,7 @@ nothing(struct conn *c)
     return CE_WAIT;
 }
 
-/* ---- Clocks ------------------------------------------------------------------------------------- */
+/* ---- Clocks ------------------------------------------------------------------------------ */
 
 void
 conn_touch(struct conn *c)
@@ -175,7 +175,7 @@ linger_over(void *ctx, struct timer *t)
     conn_step(pmi_containerof(t, struct conn, timer), CE_FAIL);
 }
 
-/* ---- Birth ---------------------------------------------------------------------------------------- */
+/* ---- Birth ------------------------------------------------------------------------------- */
 
 static void
 go_on(struct env_work *w)
@@ -323,7 +323,7 @@ move(struct conn *c)
     return CE_WAIT;
 }
 
-/* ---- Ends ----------------------------------------------------------------------------------------------- */
+/* ---- Ends -------------------------------------------------------------------------------- */
 
 bool
 conn_discards(const struct conn *c)
@@ -467,7 +467,7 @@ conn_settle(struct conn *c)
     return true;
 }
 
-/* ---- Upward calls of requests -------------------------------------------------------------------------------- */
+/* ---- Upward calls of requests ------------------------------------------------------------ */
 
 static void
 up_land(struct req *r)
@@ -514,7 +514,7 @@ const struct req_up conn_req_up = {
     .freed = up_freed,
 };
 
-/* ---- For the shard ---------------------------------------------------------------------------------------------- */
+/* ---- For the shard ----------------------------------------------------------------------- */
 
 void
 conn_on_cqe(struct conn_world *w, struct ring_tag tag, int res, unsigned flags)

@@ -87,7 +87,7 @@ control_refuse(struct conn *c, const struct wire_prefix *p, int err, const char 
     return control_send(k, p->verb, p->tag, msg_refusal_write(body(k), WIRE_HEADER_MAX, &m));
 }
 
-/* ---- HELLO and OPEN ------------------------------------------------------------------------------ */
+/* ---- HELLO and OPEN ---------------------------------------------------------------------- */
 
 static int
 hello(struct conn *c, const struct wire_prefix *p, const uint8_t *header)
@@ -205,7 +205,7 @@ control_opened(struct conn *c)
                         msg_open_reply_write(body(k), WIRE_HEADER_MAX, &r));
 }
 
-/* ---- STAT and LIST -------------------------------------------------------------------------------- */
+/* ---- STAT and LIST ----------------------------------------------------------------------- */
 
 static unsigned
 counters(const struct conn_world *w, struct msg_counter *ret)

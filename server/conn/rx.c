@@ -31,7 +31,7 @@ rx_midway(const struct conn *c)
            (c->rx.mode == RX_WAIT && c->rx.payload > 0);
 }
 
-/* ---- Arming ------------------------------------------------------------------------------------ */
+/* ---- Arming ------------------------------------------------------------------------------ */
 
 static struct io_uring_sqe *
 arm(struct conn *c, enum rx_mode mode, void *to, uint64_t len, int flags)
@@ -164,7 +164,7 @@ arm_landing(struct conn *c)
     r->owed++;
 }
 
-/* ---- Payload that lands or is skipped -------------------------------------------------------------- */
+/* ---- Payload that lands or is skipped ---------------------------------------------------- */
 
 /* Bytes of the landing request arrived: req_landed() and what follows from it. */
 static void
@@ -222,7 +222,7 @@ rx_forget(struct conn *c, struct req *r)
         env_later(c->env, &c->later);
 }
 
-/* ---- Messages ----------------------------------------------------------------------------------------- */
+/* ---- Messages ---------------------------------------------------------------------------- */
 
 enum take {
     TAKE_ON,
@@ -407,7 +407,7 @@ run(struct conn *c)
         arm_staging(c);
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------------ */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 void
 rx_start(struct conn *c)

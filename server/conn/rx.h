@@ -26,7 +26,7 @@ void rx_on_recv(struct conn_world *w, struct ring_tag tag, int res, unsigned fla
 /* Is a receive armed, or a message begun? Then a silent peer is stalling. */
 bool rx_midway(const struct conn *c);
 
-/* ---- For rx.c: what messages mean (control.c, conn.c) ---- */
+/* ---- For rx.c: what messages mean (control.c, conn.c) ------------------------------------ */
 
 /* A whole control message at `header`. 0, or an error that closes the connection. */
 int control_message(struct conn *c, const struct wire_prefix *p, const uint8_t *header)

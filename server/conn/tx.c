@@ -53,7 +53,7 @@ head_of(const struct tx *tx)
     return first == NULL ? NULL : pmi_containerof(first, struct outmsg, link);
 }
 
-/* ---- Gathering ------------------------------------------------------------------------------ */
+/* ---- Gathering --------------------------------------------------------------------------- */
 
 struct gather {
     struct sendop *op;
@@ -125,7 +125,7 @@ add_message(struct gather *g, struct outmsg *m)
         add_payload(g, m, from);
 }
 
-/* ---- Submitting --------------------------------------------------------------------------------- */
+/* ---- Submitting -------------------------------------------------------------------------- */
 
 static struct sendop *
 op_new(struct conn *c)
@@ -335,7 +335,7 @@ tx_queue(struct conn *c, struct outmsg *m)
     env_later(c->env, &c->tx.later);
 }
 
-/* ---- Letting go ----------------------------------------------------------------------------------- */
+/* ---- Letting go -------------------------------------------------------------------------- */
 
 /* Off the queue: over as soon as no notification is owed. */
 static void
@@ -387,7 +387,7 @@ tx_let_go(struct conn *c, struct outmsg *m)
     /* Else it is tried at the end of this turn, once: see send_copying(). */
 }
 
-/* ---- Completions ------------------------------------------------------------------------------------- */
+/* ---- Completions ------------------------------------------------------------------------- */
 
 /* `res` bytes left, from the head of the queue on; messages that are out retire. */
 static void

@@ -64,7 +64,7 @@ struct env {
     struct pmi_slots sends; /* struct sendop */
     struct pool heads;      /* ENV_HEAD_BYTES each */
     struct lock_pool *nodes;
-    uint64_t aside_bytes; /* in use */
+    uint64_t aside_bytes;  /* in use */
     uint32_t budgets_left; /* sockets whose send budget may still be raised */
 
     struct pmi_list work;   /* struct env_work */

@@ -65,7 +65,7 @@ say(struct reason *r, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* ---- Room ----------------------------------------------------------------------------------- */
+/* ---- Room -------------------------------------------------------------------------------- */
 
 /* May `len` more bytes of ordinary memory be taken? Page tables and the kernel's own records
  * come on top. */
@@ -105,7 +105,7 @@ fill(int fd, uint8_t *at, uint64_t len, bool ordinary, struct reason *why)
     return 0;
 }
 
-/* ---- Address space -------------------------------------------------------------------------- */
+/* ---- Address space ----------------------------------------------------------------------- */
 
 /* Like mmap() without an address, but 2 MiB aligned, and apart from every other mapping until
  * release_guards(): the kernel would join neighbours, and smaps tells of whole mappings. */
@@ -146,7 +146,7 @@ huge_share(uint8_t *at, uint64_t len)
     return got;
 }
 
-/* ---- The steps ------------------------------------------------------------------------------ */
+/* ---- The steps --------------------------------------------------------------------------- */
 
 static int
 memfd_sized(const char *name, unsigned flags, uint64_t len, int *ret, struct reason *why)
@@ -307,7 +307,7 @@ static const struct step {
 };
 #define STEPS (sizeof ladder / sizeof ladder[0])
 
-/* ---- The medium ----------------------------------------------------------------------------- */
+/* ---- The medium -------------------------------------------------------------------------- */
 
 static struct mem *
 self(struct medium *base)
@@ -438,7 +438,7 @@ mem_open(const struct medium_config *cfg, struct medium **ret, char *why, size_t
     return 0;
 }
 
-/* ---- Scratch -------------------------------------------------------------------------------- */
+/* ---- Scratch ----------------------------------------------------------------------------- */
 
 static uint64_t
 scratch_bytes(uint64_t len)

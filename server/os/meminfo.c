@@ -92,7 +92,7 @@ meminfo_status(const char *key, int base, uint64_t *ret)
     return find_keyed("/proc/self/status", key, base, ret);
 }
 
-/* ---- The hugetlb pool ----------------------------------------------------------------------- */
+/* ---- The hugetlb pool -------------------------------------------------------------------- */
 
 struct meminfo_pool
 meminfo_pool(void)
@@ -109,7 +109,7 @@ meminfo_pool(void)
     return (struct meminfo_pool){.total = total, .left = left};
 }
 
-/* ---- Ordinary memory ------------------------------------------------------------------------ */
+/* ---- Ordinary memory --------------------------------------------------------------------- */
 
 static uint64_t
 host_room(void)
@@ -220,7 +220,7 @@ meminfo_room(void)
     };
 }
 
-/* ---- Mappings ------------------------------------------------------------------------------- */
+/* ---- Mappings ---------------------------------------------------------------------------- */
 
 /* "7f00-7fff rw-p ..." opens each mapping in smaps. */
 static bool
@@ -264,7 +264,7 @@ meminfo_huge_mapped(const void *at, uint64_t len)
     return sum;
 }
 
-/* ---- Locked memory -------------------------------------------------------------------------- */
+/* ---- Locked memory ----------------------------------------------------------------------- */
 
 /* CAP_IPC_LOCK counts in the first user namespace only, where all ids are themselves. */
 static bool

@@ -72,7 +72,7 @@ ring_close(struct ring *r)
     memset(&r->uring, 0, sizeof r->uring);
 }
 
-/* ---- Tags ----------------------------------------------------------------------------------- */
+/* ---- Tags -------------------------------------------------------------------------------- */
 
 uint64_t
 ring_tag_pack(struct ring_tag tag)
@@ -98,7 +98,7 @@ tag_unpack(uint64_t user_data)
     };
 }
 
-/* ---- Submitting ----------------------------------------------------------------------------- */
+/* ---- Submitting -------------------------------------------------------------------------- */
 
 /* Show the prepared entries to the kernel. Returns how many it has not taken yet. */
 static unsigned
@@ -171,7 +171,7 @@ ring_sqe(struct ring *r)
     return sqe;
 }
 
-/* ---- Completions ---------------------------------------------------------------------------- */
+/* ---- Completions ------------------------------------------------------------------------- */
 
 unsigned
 ring_dispatch(struct ring *r)
@@ -197,7 +197,7 @@ ring_ready(struct ring *r)
     return io_uring_cq_ready(&r->uring) > 0;
 }
 
-/* ---- Provided buffers ----------------------------------------------------------------------- */
+/* ---- Provided buffers -------------------------------------------------------------------- */
 
 int
 ring_bufs_open(struct ring *r, unsigned group, void *base, unsigned count, uint32_t len,

@@ -31,7 +31,7 @@ struct trial {
     size_t page_bytes;
 };
 
-/* ---- Why there is no ring ------------------------------------------------------------------- */
+/* ---- Why there is no ring ---------------------------------------------------------------- */
 
 static bool
 seccomp_filters(void)
@@ -90,7 +90,7 @@ ring_explain(int err, char *why, size_t why_len)
         (void)snprintf(why, why_len, "io_uring cannot be set up: %s", pmi_err_text(err));
 }
 
-/* ---- Trials --------------------------------------------------------------------------------- */
+/* ---- Trials ------------------------------------------------------------------------------ */
 
 static struct io_uring_sqe *
 next_sqe(struct io_uring *u)
@@ -273,7 +273,7 @@ try_defer(void)
     return true;
 }
 
-/* ---- Public --------------------------------------------------------------------------------- */
+/* ---- Public ------------------------------------------------------------------------------ */
 
 /* Set up both rings, and see that entering and registering are allowed as well. */
 static int

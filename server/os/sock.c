@@ -72,7 +72,7 @@ put_name(const union any_addr *a, socklen_t addr_len, char *out, size_t len)
     }
 }
 
-/* ---- Parsing -------------------------------------------------------------------------------- */
+/* ---- Parsing ----------------------------------------------------------------------------- */
 
 static int
 refuse(char *why, size_t why_len, const char *text, const char *what)
@@ -156,7 +156,7 @@ sock_addr_parse(const char *text, struct sock_addr *ret, char *why, size_t why_l
     return 0;
 }
 
-/* ---- Listening ------------------------------------------------------------------------------ */
+/* ---- Listening --------------------------------------------------------------------------- */
 
 static int
 set_int(int fd, int level, int option, int value)
@@ -283,7 +283,7 @@ sock_unlink(const struct sock_addr *a)
         (void)unlink(any.un.sun_path);
 }
 
-/* ---- Connections ---------------------------------------------------------------------------- */
+/* ---- Connections ------------------------------------------------------------------------- */
 
 void
 sock_peer_name(int fd, char *out, size_t len)

@@ -76,7 +76,7 @@ req_op(unsigned verb)
     }
 }
 
-/* ---- Timers --------------------------------------------------------------------------------- */
+/* ---- Timers ------------------------------------------------------------------------------ */
 
 static void
 deadline_passed(void *ctx, struct timer *t)
@@ -114,7 +114,7 @@ patience_passed(void *ctx, struct timer *t)
     r->up->slow(r);
 }
 
-/* ---- Making and freeing ----------------------------------------------------------------------- */
+/* ---- Making and freeing ------------------------------------------------------------------ */
 
 static void
 slice_due(struct env_work *w)
@@ -228,7 +228,7 @@ req_free_unstarted(struct req *r)
     (void)release(r);
 }
 
-/* ---- The way of a request ----------------------------------------------------------------------- */
+/* ---- The way of a request ---------------------------------------------------------------- */
 
 /* What the header asks that this server or this region cannot give. */
 static int
@@ -461,7 +461,7 @@ req_unlock(struct req *r)
     locks_drop(r->home->locks, &r->hold);
 }
 
-/* ---- Locks ------------------------------------------------------------------------------------------ */
+/* ---- Locks ------------------------------------------------------------------------------- */
 
 void
 req_granted(void *ctx, struct lock_hold *h)
@@ -492,7 +492,7 @@ req_wanted(void *ctx, struct lock_hold *h)
         r->up->let_go(r);
 }
 
-/* ---- Walking the extents -------------------------------------------------------------------------------- */
+/* ---- Walking the extents ----------------------------------------------------------------- */
 
 struct region_slice
 req_here(const struct req *r, uint64_t max)

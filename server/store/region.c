@@ -34,7 +34,7 @@ struct region_cells {
     uint16_t left; /* free[0..left): the top is next, the lowest cells come first */
 };
 
-/* ---- Layout --------------------------------------------------------------------------------- */
+/* ---- Layout ------------------------------------------------------------------------------ */
 
 static uint64_t
 slot_bytes(const struct ring_caps *caps)
@@ -112,7 +112,7 @@ map_slots(struct region *rg)
     return 0;
 }
 
-/* ---- Registration --------------------------------------------------------------------------- */
+/* ---- Registration ------------------------------------------------------------------------ */
 
 static void
 not_fixed(struct region *rg, const char *reason)
@@ -275,7 +275,7 @@ region_detach(struct region *rg, struct ring *ring)
         rg->fixed_count = 0;
 }
 
-/* ---- Life ----------------------------------------------------------------------------------- */
+/* ---- Life -------------------------------------------------------------------------------- */
 
 static int
 open_media(struct region *rg, const struct region_config *cfg, char *why, size_t why_len)
@@ -408,7 +408,7 @@ region_close(struct region *rg)
     free(rg);
 }
 
-/* ---- Cells ---------------------------------------------------------------------------------- */
+/* ---- Cells ------------------------------------------------------------------------------- */
 
 void *
 region_cell_get(struct region *rg, uint32_t slot)
@@ -437,7 +437,7 @@ region_cell_put(struct region *rg, uint32_t slot, void *cell)
     c->free[c->left++] = (uint16_t)i;
 }
 
-/* ---- Frames --------------------------------------------------------------------------------- */
+/* ---- Frames ------------------------------------------------------------------------------ */
 
 struct span { /* of frames, both included */
     struct frame *first, *last;

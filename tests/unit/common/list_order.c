@@ -35,7 +35,8 @@ expect(const struct fixture *f, const char *want)
 {
     char text[8] = "", back[8] = "";
     size_t n = 0, m = 0;
-    pmi_list_for_each(it, &f->head) text[n++] = pmi_containerof(it, struct item, link)->name;
+    pmi_list_for_each(it, &f->head)
+        text[n++] = pmi_containerof(it, struct item, link)->name;
     for (struct pmi_list *it = f->head.prev; it != &f->head; it = it->prev)
         back[m++] = pmi_containerof(it, struct item, link)->name;
     assert_string_equal(text, want);
@@ -107,8 +108,7 @@ safe_walk_allows_unlinking(void **state)
     for (size_t i = 0; i < TEST_COUNT(f.items); i++)
         pmi_list_push_back(&f.head, &f.items[i].link);
     unsigned seen = 0;
-    pmi_list_for_each_safe(it, &f.head)
-    {
+    pmi_list_for_each_safe(it, &f.head) {
         struct item *item = pmi_containerof(it, struct item, link);
         seen++;
         pmi_list_del(it);
