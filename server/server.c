@@ -125,6 +125,7 @@ open_regions(struct server *s)
             return say(EXIT_HOST_CANNOT, why);
         s->region_count++;
     }
+    /* An array of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
     qsort(s->regions, s->region_count, sizeof s->regions[0], by_name);
     for (uint32_t i = 0; i < s->region_count; i++)
         s->regions[i]->shard = i % s->shard_count;

@@ -248,7 +248,7 @@ on_accept(void *ctx, struct ring_tag tag, int res, unsigned flags)
     }
     pmi_log(PMI_LOG_WARN, "accept.failed",
             "err=\"%s\" hint=\"raise the open-file limit (ulimit -n) if files ran out\"",
-            strerror(-res));
+            pmi_err_text(res));
     cancel_accepts(s);
     timer_arm(s->env.timers, &s->accept_again, s->env.now_ns + ACCEPT_PAUSE_NS, accept_again);
 }

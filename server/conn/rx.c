@@ -157,6 +157,7 @@ static void
 arm_landing(struct conn *c)
 {
     struct req *r = c->rx.req;
+    pmi_assert(r != NULL);
     return_buffer(c);
     const struct region_slice s = req_land_next(r, RX_LAND_BYTES);
     /* Somebody waits: see each arrival, so that a slow peer can be told from a silent one. */

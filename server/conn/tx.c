@@ -4,6 +4,7 @@
 
 #include "common/assert.h"
 #include "common/clock.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "server/conn/aside.h"
 #include "server/os/ring_compat.h"
@@ -498,7 +499,7 @@ send_failed(struct conn *c, struct sendop *op, int res)
                            res == -EINVAL || res == -EFAULT)) {
         op->zc->plain = true;
         pmi_log(PMI_LOG_WARN, "send.zc_refused", "peer=%s err=\"%s\"", c->t.peer,
-                strerror(-res));
+                pmi_err_text(res));
         return;
     }
     conn_fail(c, res, "send");

@@ -9,11 +9,12 @@
 
 #include <string.h>
 
-pmi_static_assert(REQ_EXTENTS_INLINE *HOT_EXTENT_BYTES +
-                      WIRE_EXTENTS_MAX * sizeof(struct pmemd_extent) +
-                      WIRE_CRCS_MAX * sizeof(uint32_t) + WIRE_PREFIX_BYTES + HOT_FIXED_BYTES +
-                      WIRE_CRCS_MAX * 4 <=
-                  ENV_HEAD_BYTES);
+/* A block holds the longest lists and the reply header with every checksum. */
+#define LISTS_BYTES                                                                            \
+    ((size_t)WIRE_EXTENTS_MAX * sizeof(struct pmemd_extent) +                                  \
+     (size_t)WIRE_CRCS_MAX * sizeof(uint32_t))
+#define REPLY_BYTES ((size_t)WIRE_PREFIX_BYTES + HOT_FIXED_BYTES + (size_t)WIRE_CRCS_MAX * 4)
+pmi_static_assert(LISTS_BYTES + REPLY_BYTES <= ENV_HEAD_BYTES);
 
 struct req_edge {
     enum req_state to;
@@ -157,7 +158,8 @@ place_lists(struct req *r, uint32_t crc_count)
     if (r->block == NULL)
         return PMEMD_E_BUSY;
     r->extents = (struct pmemd_extent *)(void *)r->block;
-    r->crcs = (uint32_t *)(void *)(r->block + WIRE_EXTENTS_MAX * sizeof(struct pmemd_extent));
+    r->crcs =
+        (uint32_t *)(void *)(r->block + (size_t)WIRE_EXTENTS_MAX * sizeof(struct pmemd_extent));
     r->out.head = (uint8_t *)(r->crcs + WIRE_CRCS_MAX);
     return 0;
 }
