@@ -23,6 +23,8 @@
 #define EXIT_REFUSED 4
 #define BACKLOG 4096
 #define ASIDE_MAX (64ull << 20)  /* bytes a shard copies aside for waiting writers */
+#define PARKED_MAX (32ull << 20) /* unread bytes a shard moves out of staging */
+#define ZERO_MAX (64ull << 20)   /* one request: a lock node for each 2 MiB */
 #define ZC_OUT_MAX (32ull << 20) /* bytes of one connection the kernel may hold */
 #define IDLE_POLL_NS (50 * PMI_NS_PER_MS)
 
@@ -79,7 +81,7 @@ set_limits(struct server *s)
             {
                 .extents_max = WIRE_EXTENTS_MAX,
                 .io_max = WIRE_PAYLOAD_MAX,
-                .zero_max = WIRE_ZERO_MAX,
+                .zero_max = ZERO_MAX,
                 .stage_max = c->stage_max,
                 .credit_requests = c->credit_requests,
                 .credit_bytes = c->credit_bytes,
@@ -90,6 +92,7 @@ set_limits(struct server *s)
         .stall_ns = c->stall_ms * PMI_NS_PER_MS,
         .zc_out_max = ZC_OUT_MAX,
         .aside_max = ASIDE_MAX,
+        .parked_max = PARKED_MAX,
         .zc_min = (uint32_t)c->zc_min,
         .send_budget = (uint32_t)c->send_budget,
         .send_policy = (int)c->send,

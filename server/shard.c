@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "server/conn/patience.h"
 #include "server/conn/tx.h"
 #include "server/media/medium.h"
 #include "server/os/sock.h"
@@ -24,7 +25,9 @@
 #define SHARD_BATCH 256u
 #define SHARD_STAGES 64u /* staging buffers, a power of two */
 #define SHARD_HEADS 1024u
-#define SHARD_SENDS 4096u
+#define SHARD_CONTROLS 128u
+#define SHARD_SENDS_SPARE                                                                      \
+    1024u /* zero-copy sends whose notification is owed, beyond one each */
 #define SHARD_NODES (256u << 10)
 #define ACCEPT_PAUSE_NS (100 * PMI_NS_PER_MS)
 
@@ -282,11 +285,23 @@ run_work(struct env *env)
     }
 }
 
+/* Zeroing, digesting, copying aside: in order, as far as this turn's bytes go. */
+static void
+run_hungry(struct env *env)
+{
+    while (env->turn_left > 0 && !pmi_list_empty(&env->hungry)) {
+        struct env_work *w =
+            pmi_containerof(pmi_list_pop_front(&env->hungry), struct env_work, link);
+        w->run(w);
+    }
+}
+
 static uint64_t
 patience(struct shard *s, uint64_t last_work_ns)
 {
     const uint64_t now = s->env.now_ns;
-    if (!pmi_list_empty(&s->env.work) || ring_ready(&s->ring))
+    if (!pmi_list_empty(&s->env.work) || !pmi_list_empty(&s->env.hungry) ||
+        ring_ready(&s->ring))
         return 0;
     if (s->cfg.busy_poll_ns != 0 && now - last_work_ns < s->cfg.busy_poll_ns)
         return 0;
@@ -307,10 +322,15 @@ loop(struct shard *s)
             return rc;
         __atomic_store_n(&env->stats.enters, s->ring.enters, __ATOMIC_RELAXED);
         env->now_ns = pmi_now_ns();
+        env->turn_left = ENV_TURN_BYTES;
+        run_hungry(env);
+        if (!pmi_list_empty(&env->paused))
+            conn_resume_paused(env); /* before newcomers take what was freed */
         if (ring_dispatch(&s->ring) > 0)
             last_work_ns = env->now_ns;
         timers_run(env->timers, env->now_ns, SHARD_BATCH);
         run_work(env);
+        run_hungry(env);
         if (!pmi_list_empty(&env->paused))
             conn_resume_paused(env);
     }
@@ -425,11 +445,14 @@ make_tables(struct shard *s)
     bool huge;
     int rc = pmi_slots_init(&env->reqs, s->cfg.requests, sizeof(struct req));
     if (rc == 0)
-        rc = pmi_slots_init(&env->sends, SHARD_SENDS, sizeof(struct sendop));
+        rc = pmi_slots_init(&env->sends, s->cfg.connections + SHARD_SENDS_SPARE,
+                            sizeof(struct sendop));
     if (rc == 0)
         rc = pmi_slots_init(&s->world.conns, s->cfg.connections, sizeof(struct conn));
     if (rc == 0)
         rc = pool_init(&env->heads, SHARD_HEADS, ENV_HEAD_BYTES, NULL);
+    if (rc == 0)
+        rc = pool_init(&env->controls, SHARD_CONTROLS, ENV_HEAD_BYTES, NULL);
     if (rc == 0)
         rc = lock_pool_new(SHARD_NODES, &env->nodes);
     if (rc == 0)
@@ -456,6 +479,7 @@ shard_new(const struct shard_config *cfg, struct shard **ret)
     pthread_cond_init(&s->up_cond, NULL);
     struct env *env = &s->env;
     pmi_list_init(&env->work);
+    pmi_list_init(&env->hungry);
     pmi_list_init(&env->paused);
     env->ring = &s->ring;
     env->caps = cfg->caps;
@@ -553,6 +577,7 @@ shard_free(struct shard *s)
     free(s->env.scratch);
     timers_free(s->env.timers);
     lock_pool_free(s->env.nodes);
+    pool_fini(&s->env.controls, 1);
     pool_fini(&s->env.heads, 1);
     pmi_slots_fini(&s->world.conns);
     pmi_slots_fini(&s->env.sends);

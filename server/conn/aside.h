@@ -26,6 +26,15 @@ aside_is_midway(const struct outmsg *m)
     return m->aside != NULL && m->aside_from + m->aside_len < m->payload_len;
 }
 
+/* Is it worth taking the message back from the kernel to copy it aside? */
+static inline bool
+aside_would_help(const struct env *env, const struct outmsg *m)
+{
+    const uint64_t rest = m->payload_len - outmsg_payload_sent(m);
+    return !m->released && m->aside == NULL &&
+           rest <= env->limits->aside_max - env->aside_bytes;
+}
+
 void aside_free(struct env *env, struct outmsg *m); /* fine without one */
 
 #endif

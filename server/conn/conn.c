@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "server/conn/patience.h"
 #include "server/conn/rx.h"
 #include "server/conn/tx.h"
 #include "server/os/sock.h"
@@ -77,88 +78,6 @@ nothing(struct conn *c)
 }
 
 /* ---- Clocks ------------------------------------------------------------------------------ */
-
-void
-conn_touch(struct conn *c)
-{
-    c->progress_ns = c->env->now_ns;
-}
-
-static void
-stall_check(void *ctx, struct timer *t)
-{
-    struct conn *c = pmi_containerof(t, struct conn, timer);
-    (void)ctx;
-    pmi_alive(c, CONN_MAGIC);
-    if (!rx_midway(c) && c->tx.inflight == NULL && c->tx.zc_ops == 0)
-        return; /* it owes us nothing; armed again when it does */
-    const uint64_t until = pmi_deadline_ns(c->progress_ns, c->env->limits->stall_ns);
-    if (until > c->env->now_ns)
-        timer_arm(c->env->timers, &c->timer, until, stall_check);
-    else
-        conn_fail(c, PMEMD_E_SLOW, "no byte moved for too long in the middle of a message");
-}
-
-void
-conn_watch(struct conn *c)
-{
-    if (c->timer.index == 0)
-        timer_arm(c->env->timers, &c->timer,
-                  pmi_deadline_ns(c->env->now_ns, c->env->limits->stall_ns), stall_check);
-}
-
-/* Its peer owes us bytes or reading, and has moved nothing for slow_ns. */
-static bool
-stands_still(const struct conn *c)
-{
-    const bool owes = rx_midway(c) || c->tx.inflight != NULL || c->tx.zc_ops > 0;
-    return owes && c->env->now_ns - c->progress_ns >= c->env->limits->slow_ns;
-}
-
-/* Is there one that has waited for slow_ns through no fault of its own peer? */
-static bool
-somebody_starves(const struct env *env)
-{
-    pmi_list_for_each(it, &env->paused) {
-        const struct conn *c = pmi_containerof(it, struct conn, in_pause);
-        if (env->now_ns - c->paused_ns >= env->limits->slow_ns && !stands_still(c))
-            return true;
-    }
-    return false;
-}
-
-static void
-relieve(void *ctx, struct timer *t)
-{
-    struct conn_world *w = pmi_containerof(t, struct conn_world, relief);
-    struct env *env = w->env;
-    (void)ctx;
-    if (pmi_list_empty(&env->paused))
-        return;
-    const bool act = somebody_starves(env);
-    for (uint32_t i = 0; act && i < pmi_slots_capacity(&w->conns); i++) {
-        struct conn *c = pmi_slots_at(&w->conns, i, NULL);
-        if (c == NULL || c->state == CONN_DRAIN || !stands_still(c))
-            continue;
-        stat_add(&env->stats.slow_resets, 1);
-        conn_fail(c, PMEMD_E_SLOW, "it stood still while others waited for what it holds");
-    }
-    timer_arm(env->timers, t, pmi_deadline_ns(env->now_ns, env->limits->slow_ns / 4), relieve);
-}
-
-void
-conn_pause(struct conn *c)
-{
-    struct env *env = c->env;
-    stat_add(&env->stats.pauses, 1);
-    if (c->paused_ns == 0)
-        c->paused_ns = env->now_ns;
-    if (!pmi_list_linked(&c->in_pause))
-        pmi_list_push_back(&env->paused, &c->in_pause);
-    if (c->world->relief.index == 0)
-        timer_arm(env->timers, &c->world->relief,
-                  pmi_deadline_ns(env->now_ns, env->limits->slow_ns), relieve);
-}
 
 static void
 handshake_late(void *ctx, struct timer *t)
@@ -289,9 +208,13 @@ static enum conn_event
 opened(struct conn *c)
 {
     timer_disarm(c->env->timers, &c->timer);
-    if (control_opened(c) < 0)
-        return CE_FAIL;
-    rx_start(c);
+    if (control_opened(c) < 0) { /* no room for the reply: rx_resume() comes back to it */
+        c->open_due = true;
+        c->rx.mode = RX_HOLD;
+        conn_pause(c, PAUSE_REQUEST);
+    } else {
+        rx_start(c);
+    }
     return CE_WAIT;
 }
 
@@ -355,16 +278,23 @@ finish(struct conn *c)
     return idle(c) ? CE_IDLE : CE_WAIT;
 }
 
+static void
+shut_down(struct conn *c, int how)
+{
+    struct io_uring_sqe *sqe = ring_sqe(c->env->ring);
+    io_uring_prep_shutdown(sqe, c->t.fd, how);
+    ring_tag_set(sqe, (struct ring_tag){TAG_CLOSE, c->id.gen, c->id.slot});
+    c->owed++;
+}
+
 static enum conn_event
 linger(struct conn *c)
 {
     timer_disarm(c->env->timers, &c->timer);
     if (c->rx.mode == RX_OFF)
         return CE_FAIL; /* the peer has closed already */
-    struct io_uring_sqe *sqe = ring_sqe(c->env->ring);
-    io_uring_prep_shutdown(sqe, c->t.fd, SHUT_WR);
-    ring_tag_set(sqe, (struct ring_tag){TAG_CLOSE, c->id.gen, c->id.slot});
-    c->owed++;
+    c->goodbye = true;
+    shut_down(c, SHUT_WR);
     timer_arm(c->env->timers, &c->timer, pmi_deadline_ns(c->env->now_ns, CONN_LINGER_NS),
               linger_over);
     return CE_WAIT;
@@ -382,19 +312,22 @@ conn_fail(struct conn *c, int err, const char *reason)
     conn_step(c, CE_FAIL);
 }
 
-/* Make the kernel let go: TCP is disconnected (its unsent queue is purged, zero-copy pins end). */
+/* Make the kernel let go: TCP is disconnected (its unsent queue is purged, zero-copy pins end),
+ * unless all was said: then closing lets the kernel deliver what is still in the socket. */
 static void
 break_socket(struct conn *c)
 {
     static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    const bool all_said =
+        c->tx.zc_ops == 0 && c->tx.inflight == NULL && (c->rx.mode == RX_OFF || c->goodbye);
+    if (!c->t.is_tcp || all_said) {
+        shut_down(c, SHUT_RDWR);
+        return;
+    }
     struct io_uring_sqe *sqe = ring_sqe(c->env->ring);
-    const bool said_goodbye =
-        c->tx.zc_ops == 0 && c->tx.inflight == NULL && c->rx.mode == RX_OFF;
-    if (c->t.is_tcp && !said_goodbye)
-        io_uring_prep_connect(sqe, c->t.fd, &nowhere, sizeof nowhere);
-    else
-        io_uring_prep_shutdown(sqe, c->t.fd, SHUT_RDWR);
+    io_uring_prep_connect(sqe, c->t.fd, &nowhere, sizeof nowhere);
     ring_tag_set(sqe, (struct ring_tag){TAG_CLOSE, c->id.gen, c->id.slot});
+    c->disconnecting = true;
     c->owed++;
 }
 
@@ -495,22 +428,40 @@ up_slow(struct req *r)
     conn_fail(r->conn, PMEMD_E_SLOW, "others waited too long for the bytes it holds");
 }
 
+/* The reply has left: the request is no longer in flight for the peer (P7.1). */
 static void
-up_freed(struct req *r)
+up_sent(struct req *r)
 {
     struct conn *c = r->conn;
-    rx_forget(c, r);
+    if (r->credited)
+        return;
+    r->credited = true;
     pmi_assert(c->req_count > 0);
     c->req_count--;
     c->extents -= r->hdr.extent_count;
     c->bytes -= req_charge(r->op, &r->hdr);
 }
 
+static void
+up_freed(struct req *r)
+{
+    rx_forget(r->conn, r);
+    up_sent(r);
+}
+
+static void
+up_hurry(struct req *r)
+{
+    rx_hurry(r->conn, r);
+}
+
 const struct req_up conn_req_up = {
     .land = up_land,
     .reply = up_reply,
     .let_go = up_let_go,
+    .hurry = up_hurry,
     .slow = up_slow,
+    .sent = up_sent,
     .freed = up_freed,
 };
 
@@ -526,21 +477,10 @@ conn_on_cqe(struct conn_world *w, struct ring_tag tag, int res, unsigned flags)
     } else {
         struct conn *c = pmi_slots_get(&w->conns, tag.slot, tag.gen);
         pmi_assert(c != NULL);
+        if (c->disconnecting && res < 0) /* refused: the plain way, so that DRAIN ends */
+            shut_down(c, SHUT_RDWR);
+        c->disconnecting = false;
         (void)conn_settle(c);
-    }
-}
-
-void
-conn_resume_paused(struct env *env)
-{
-    struct pmi_list round;
-    pmi_list_init(&round);
-    while (!pmi_list_empty(&env->paused))
-        pmi_list_push_back(&round, pmi_list_pop_front(&env->paused));
-    while (!pmi_list_empty(&round)) {
-        struct conn *c = pmi_containerof(pmi_list_pop_front(&round), struct conn, in_pause);
-        tx_kick(c);
-        rx_resume(c);
     }
 }
 
@@ -549,7 +489,12 @@ conn_stop_all(struct conn_world *w, bool at_once)
 {
     for (uint32_t i = 0; i < pmi_slots_capacity(&w->conns); i++) {
         struct conn *c = pmi_slots_at(&w->conns, i, NULL);
-        if (c != NULL)
+        if (c == NULL)
+            continue;
+        if (!at_once && c->state == CONN_READY && c->rx.mode == RX_HOLD)
+            c->stopping =
+                true; /* whole messages wait in staging: they are served first (P1.5) */
+        else
             conn_step(c, at_once ? CE_FAIL : CE_FINISH);
     }
 }

@@ -63,6 +63,9 @@ struct rx {
     bool landing;     /* the payload goes into the region now; else into nowhere */
 };
 
+/* What a connection that reads no further waits for. */
+enum conn_pause { PAUSE_STAGE, PAUSE_REQUEST, PAUSE_SEND };
+
 struct sendop;
 
 struct tx {
@@ -122,7 +125,15 @@ struct conn {
     struct env_work later; /* go on reading */
     struct timer timer;    /* handshake, stall, linger */
     uint64_t progress_ns;
-    uint64_t paused_ns;  /* since when it waits for a bounded resource; 0 = it does not */
+    uint64_t due_since_ns; /* when the message begun began to be due; 0 = none is */
+    uint64_t due_bytes;    /* of it came since */
+    uint64_t paused_ns;    /* since when it waits for a bounded resource; 0 = it does not */
+    enum conn_pause paused_for;
+    uint32_t outq; /* unsent bytes of the socket when last asked */
+    bool open_due; /* OPEN's reply waits for room */
+    bool stopping; /* finishes when what is staged has been served */
+    bool goodbye;  /* we have shut our side in good order */
+    bool disconnecting;
     struct conn *heir;   /* waits for our end */
     struct conn *former; /* we wait for its end */
     uint32_t owed;       /* completions the kernel owes */
@@ -153,18 +164,9 @@ bool conn_settle(struct conn *c);
 /* Something ended that may let the connection go on to its next state (CE_IDLE). */
 void conn_maybe_idle(struct conn *c);
 
-/* It waits for a bounded resource from now on. Whoever sits on resources and stands still for
- * slow_ns while another waits like this is reset. */
-void conn_pause(struct conn *c);
-
-/* Resume every connection that waits for a bounded resource. */
-void conn_resume_paused(struct env *env);
-
 /* Finish (or, at once, break off) every connection of a shard. */
 void conn_stop_all(struct conn_world *w, bool at_once);
 
-void conn_touch(struct conn *c); /* bytes moved: the stall clock starts anew */
-void conn_watch(struct conn *c); /* the peer owes us bytes or reading: mind the stall clock */
 bool conn_discards(const struct conn *c); /* reads on only to see the peer close */
 
 extern const struct req_up conn_req_up;

@@ -3,6 +3,7 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "server/conn/patience.h"
 #include "server/conn/rx.h"
 #include "server/conn/tx.h"
 
@@ -11,7 +12,7 @@
 
 #define SOFTWARE "pmemd/" PMEMD_VERSION_TEXT
 
-/* A reply and the message that carries it, in one block of env->heads. */
+/* A reply and the message that carries it, in one block of env->controls. */
 struct control {
     struct outmsg out;
     struct conn *conn;
@@ -26,7 +27,7 @@ control_done(struct outmsg *m)
     struct conn *c = k->conn;
     pmi_assert(c->controls > 0);
     c->controls--;
-    pool_put(&c->env->heads, k);
+    pool_put(&c->env->controls, k);
 }
 
 static struct control *
@@ -34,7 +35,7 @@ control_new(struct conn *c)
 {
     if (c->controls >= CONN_CONTROLS_MAX)
         return NULL;
-    struct control *k = pool_get(&c->env->heads);
+    struct control *k = pool_get(&c->env->controls);
     if (k == NULL)
         return NULL;
     memset(&k->out, 0, sizeof k->out);

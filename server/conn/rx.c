@@ -5,6 +5,7 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "server/conn/patience.h"
 #include "server/conn/tx.h"
 #include "server/os/ring_compat.h"
 
@@ -40,11 +41,17 @@ arm(struct conn *c, enum rx_mode mode, void *to, uint64_t len, int flags)
     io_uring_prep_recv(sqe, c->t.fd, to, len, flags);
     ring_tag_set(sqe, (struct ring_tag){TAG_RECV, c->id.gen, c->id.slot});
     c->rx.mode = mode;
-    c->paused_ns = 0;
     c->owed++;
     stat_add(&c->env->stats.recvs, 1);
-    if (rx_midway(c))
+    if (!rx_midway(c)) {
+        c->due_since_ns = 0;
+    } else {
         conn_watch(c);
+        if (c->due_since_ns == 0) {
+            c->due_since_ns = c->env->now_ns;
+            c->due_bytes = 0;
+        }
+    }
     return sqe;
 }
 
@@ -55,7 +62,7 @@ return_buffer(struct conn *c)
     if (rx->buf == NULL)
         return;
     if (rx->parked > 0) {
-        c->env->aside_bytes -= rx->parked;
+        c->env->parked_bytes -= rx->parked;
         free(rx->buf);
     } else {
         stage_put(&c->world->stage, rx->buf);
@@ -66,8 +73,8 @@ return_buffer(struct conn *c)
     rx->end = 0;
 }
 
-/* We wait and hold unread bytes: when staging runs short, they move to memory of our own (bounded
- * with the bytes copied aside), so that those who need not wait can be read. */
+/* We wait and hold unread bytes: when staging runs short, they move to memory of our own
+ * (bounded), so that those who need not wait can be read. */
 static void
 park(struct conn *c)
 {
@@ -75,7 +82,7 @@ park(struct conn *c)
     struct env *env = c->env;
     const uint32_t len = staged(rx);
     if (len == 0 || rx->parked > 0 || !stage_is_short(&c->world->stage) ||
-        len > env->limits->aside_max - env->aside_bytes)
+        len > env->limits->parked_max - env->parked_bytes)
         return;
     uint8_t *to = malloc(len);
     if (to == NULL)
@@ -85,7 +92,7 @@ park(struct conn *c)
     if (rx->req != NULL && rx->req->staged != NULL)
         rx->req->staged = to + (rx->req->staged - from);
     stage_put(&c->world->stage, rx->buf);
-    env->aside_bytes += len;
+    env->parked_bytes += len;
     rx->buf = to;
     rx->parked = len;
     rx->at = 0;
@@ -110,18 +117,19 @@ unpark(struct conn *c)
 
 /* Wait for a bounded resource (slots, lock nodes, header blocks, staging). */
 static void
-pause_reading(struct conn *c)
+pause_reading(struct conn *c, enum conn_pause what)
 {
     c->rx.mode = RX_HOLD;
     park(c);
-    conn_pause(c);
+    c->due_since_ns = 0; /* it waits for us */
+    conn_pause(c, what);
 }
 
 static void
 arm_wait(struct conn *c)
 {
     if (c->world->stage.offered == 0) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_STAGE);
         return;
     }
     struct io_uring_sqe *sqe = arm(c, RX_WAIT, NULL, ENV_STAGE_BYTES, 0);
@@ -141,7 +149,7 @@ arm_staging(struct conn *c)
         return;
     }
     if (rx->parked > 0 && !unpark(c)) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_STAGE);
         return;
     }
     if (rx->at > 0) { /* an unfinished message moves to the front: the rest fits behind it */
@@ -249,7 +257,7 @@ refuse(struct conn *c, const struct wire_prefix *p, uint32_t header_end, int err
     struct rx *rx = &c->rx;
     const int rc = control_refuse(c, p, err, pmi_err_text(err));
     if (rc == PMEMD_E_BUSY) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_REQUEST);
         return TAKE_STOP;
     }
     rx->at += header_end;
@@ -263,7 +271,7 @@ static enum take
 refuse_and_finish(struct conn *c, const struct wire_prefix *p, int err, const char *why)
 {
     if (control_refuse(c, p, err, why) == PMEMD_E_BUSY) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_REQUEST);
         return TAKE_STOP;
     }
     pmi_log(PMI_LOG_WARN, "conn.refused", "peer=%s err=\"%s\" why=\"%s\"", c->t.peer,
@@ -295,7 +303,7 @@ take_hot(struct conn *c, const struct wire_prefix *p, const struct hot_req *h,
         return refuse_and_finish(c, p, PMEMD_E_CREDIT, "more in flight than was granted");
     struct req *r;
     if (req_new(c->env, c->home, req_op(p->verb), p->tag, h, &r) != 0) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_REQUEST);
         return TAKE_STOP;
     }
     if (p->payload_len > 0 && small)
@@ -308,7 +316,7 @@ take_hot(struct conn *c, const struct wire_prefix *p, const struct hot_req *h,
         rx->req = NULL;
         rx->payload = 0;
         req_free_unstarted(r);
-        pause_reading(c);
+        pause_reading(c, PAUSE_REQUEST);
         return TAKE_STOP;
     }
     rx->at += header_end; /* a payload that is used up, or refused, is stepped over next */
@@ -364,7 +372,7 @@ take_message(struct conn *c)
     }
     const int err = control_message(c, &p, header);
     if (err == PMEMD_E_BUSY) {
-        pause_reading(c);
+        pause_reading(c, PAUSE_REQUEST);
         return TAKE_STOP;
     }
     if (err < 0)
@@ -386,6 +394,7 @@ run(struct conn *c)
     while (t == TAKE_ON && reads(c)) {
         if (rx->req != NULL && !rx->landing) {
             rx->mode = RX_HOLD; /* its extents are not ours yet */
+            c->due_since_ns = 0;
             park(c);
             return;
         }
@@ -393,6 +402,10 @@ run(struct conn *c)
         if (rx->payload > 0)
             break;
         t = staged(rx) > 0 ? take_message(c) : TAKE_MORE;
+        if (t == TAKE_ON) {
+            c->due_since_ns = 0;
+            conn_served(c, PAUSE_REQUEST);
+        }
     }
     if (c->state == CONN_MOVING) {
         if (staged(rx) > 0)
@@ -402,6 +415,10 @@ run(struct conn *c)
     }
     if (!reads(c) || t == TAKE_STOP)
         return;
+    if (c->stopping) { /* what came whole has been served */
+        conn_step(c, CE_FINISH);
+        return;
+    }
     if (rx->payload > 0 && rx->landing)
         arm_landing(c);
     else
@@ -423,6 +440,13 @@ rx_resume(struct conn *c)
     struct rx *rx = &c->rx;
     if (rx->mode != RX_HOLD)
         return;
+    if (c->open_due && c->state == CONN_READY) {
+        if (control_opened(c) < 0) {
+            pause_reading(c, PAUSE_REQUEST);
+            return;
+        }
+        c->open_due = false;
+    }
     if (reads(c))
         run(c);
     else if (conn_discards(c))
@@ -437,6 +461,13 @@ cancel(struct conn *c)
     io_uring_prep_cancel64(
         sqe, ring_tag_pack((struct ring_tag){TAG_RECV, c->id.gen, c->id.slot}), 0);
     ring_tag_set(sqe, (struct ring_tag){.kind = TAG_NONE});
+}
+
+void
+rx_hurry(struct conn *c, const struct req *r)
+{
+    if (c->rx.mode == RX_LAND && c->rx.req == r)
+        cancel(c); /* it waits for all of its bytes; armed again, it tells of each arrival */
 }
 
 void
@@ -474,7 +505,7 @@ account(struct conn *c, enum rx_mode was, uint32_t len, unsigned flags)
     struct rx *rx = &c->rx;
     if (was == RX_WAIT) {
         pmi_assert((flags & IORING_CQE_F_BUFFER) != 0);
-        rx->buf = stage_took(&c->world->stage, flags >> IORING_CQE_BUFFER_SHIFT);
+        rx->buf = stage_took(&c->world->stage, ring_bid(flags));
         rx->at = 0;
         rx->end = len;
     } else if (was == RX_FILL) {
@@ -488,13 +519,15 @@ account(struct conn *c, enum rx_mode was, uint32_t len, unsigned flags)
 
 /* The receive brought no bytes. */
 static void
-receive_failed(struct conn *c, enum rx_mode was, int res)
+receive_failed(struct conn *c, enum rx_mode was, int res, unsigned flags)
 {
+    if ((flags & IORING_CQE_F_BUFFER) != 0)
+        stage_put(&c->world->stage, stage_took(&c->world->stage, ring_bid(flags)));
     if (res == -ENOBUFS) {
         stage_ran_dry(&c->world->stage);
-        pause_reading(c);
-    } else if (res == -EINTR || res == -EAGAIN) {
-        run(c);
+        pause_reading(c, PAUSE_STAGE);
+    } else if (res == -EINTR || res == -EAGAIN || res == -ECANCELED) {
+        run(c); /* cancelled: rx_hurry() */
     } else if (res == 0 && was == RX_WAIT && c->rx.payload == 0) {
         c->rx.mode = RX_OFF;
         conn_step(c, CE_FINISH); /* the peer is done; it may still read our replies */
@@ -509,8 +542,7 @@ discard(struct conn *c, enum rx_mode was, int res, unsigned flags)
 {
     struct rx *rx = &c->rx;
     if ((flags & IORING_CQE_F_BUFFER) != 0)
-        stage_put(&c->world->stage,
-                  stage_took(&c->world->stage, flags >> IORING_CQE_BUFFER_SHIFT));
+        stage_put(&c->world->stage, stage_took(&c->world->stage, ring_bid(flags)));
     if (was == RX_LAND && rx->req != NULL)
         req_settle(rx->req);
     rx->mode = RX_OFF;
@@ -539,10 +571,12 @@ rx_on_recv(struct conn_world *w, struct ring_tag tag, int res, unsigned flags)
             rx->req->owed--; /* the kernel writes there no more */
         if (res > 0) {
             conn_touch(c);
+            conn_served(c, PAUSE_STAGE);
+            c->due_bytes += (uint32_t)res;
             account(c, was, (uint32_t)res, flags);
             run(c);
         } else {
-            receive_failed(c, was, res);
+            receive_failed(c, was, res, flags);
         }
     }
     if (!conn_settle(c))

@@ -18,6 +18,8 @@ void rx_discard(struct conn *c); /* read on, but only to see the peer close */
 
 /* req_up.land of a WRITE on this connection. */
 void rx_land(struct conn *c, struct req *r);
+/* Somebody waits for the extents this one is landing in. */
+void rx_hurry(struct conn *c, const struct req *r);
 /* A request whose payload is still due will not take it (it failed, or is going). */
 void rx_forget(struct conn *c, struct req *r);
 

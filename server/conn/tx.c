@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "server/conn/aside.h"
+#include "server/conn/patience.h"
 #include "server/os/ring_compat.h"
 #include "server/os/sock.h"
 
@@ -169,6 +170,7 @@ submit(struct conn *c, struct sendop *op, struct io_uring_sqe *sqe)
     c->tx.inflight = op;
     c->owed++;
     conn_watch(c);
+    conn_served(c, PAUSE_SEND);
     stat_add(&c->env->stats.sends, 1);
 }
 
@@ -184,7 +186,7 @@ send_copying(struct conn *c, struct sendop *op)
         if (!first && (large || aside_is_midway(m)))
             break; /* its turn to choose comes when it is the head */
         first = false;
-        wanted |= m->wanted && !m->released;
+        wanted |= m->wanted && aside_would_help(c->env, m);
         m->submitted = true;
         add_message(&g, m);
         if (g.full)
@@ -298,7 +300,8 @@ static bool
 picks_zero_copy(struct conn *c, const struct outmsg *m)
 {
     const uint64_t left = m->payload_len - outmsg_payload_sent(m);
-    if (left < c->path.cfg.zc_min || m->plain || m->aside != NULL || m->wanted)
+    if (m->rg == NULL || left == 0 || left < c->path.cfg.zc_min || m->plain ||
+        m->aside != NULL || m->wanted)
         return false;
     if (c->path.mode == PATH_ZC && wants_copy(c, m))
         return false;
@@ -310,13 +313,15 @@ tx_kick(struct conn *c)
 {
     struct tx *tx = &c->tx;
     struct outmsg *m = head_of(tx);
-    if (m == NULL || tx->inflight != NULL || tx->broken || aside_is_midway(m))
+    if (m == NULL || tx->inflight != NULL || tx->broken)
         return;
+    if (pmi_list_linked(&tx->aside.link) || aside_is_midway(m))
+        return; /* let_go() goes on */
     if (tx->zc_out >= c->env->limits->zc_out_max)
         return; /* the next notification goes on */
     struct sendop *op = op_new(c);
     if (op == NULL) {
-        conn_pause(c);
+        conn_pause(c, PAUSE_SEND);
         return;
     }
     if (picks_zero_copy(c, m))
@@ -353,14 +358,13 @@ static void
 let_go(struct env_work *w)
 {
     struct conn *c = pmi_containerof(w, struct conn, tx.aside);
-    uint64_t budget = ENV_TURN_BYTES;
     pmi_list_for_each_safe(it, &c->tx.queue) {
         struct outmsg *m = pmi_containerof(it, struct outmsg, link);
         if (!m->wanted || m->released || m->submitted)
             continue;
-        const enum aside_result r = aside_copy(c->env, m, &budget);
+        const enum aside_result r = aside_copy(c->env, m, &c->env->turn_left);
         if (r == ASIDE_MORE) {
-            env_later(c->env, w);
+            env_hungry(c->env, w);
             return;
         }
         if (r == ASIDE_DONE && m->notifs == 0) {
@@ -384,7 +388,7 @@ tx_let_go(struct conn *c, struct outmsg *m)
     if (m->submitted)
         cancel(c->env, c->tx.inflight);
     else if (c->tx.inflight != NULL)
-        env_later(c->env, &c->tx.aside);
+        env_hungry(c->env, &c->tx.aside);
     /* Else it is tried at the end of this turn, once: see send_copying(). */
 }
 
@@ -413,6 +417,8 @@ sent_bytes(struct conn *c, struct sendop *op, uint64_t left)
             break;
         m->submitted = false;
         pmi_list_del(&m->link);
+        if (m->left != NULL)
+            m->left(m);
         retire(c->env, m);
     }
 }
@@ -430,7 +436,7 @@ take_back(struct conn *c)
     pmi_list_for_each(it, &c->tx.queue) {
         struct outmsg *m = pmi_containerof(it, struct outmsg, link);
         if (m->wanted && !m->released)
-            env_later(c->env, &c->tx.aside);
+            env_hungry(c->env, &c->tx.aside);
     }
 }
 
@@ -485,7 +491,7 @@ zc_ended(struct conn *c, struct sendop *op, bool told, bool copied)
     if (!pmi_list_linked(&m->link))
         retire(env, m);
     else if (m->wanted)
-        env_later(env, &c->tx.aside);
+        env_hungry(env, &c->tx.aside);
 }
 
 /* What a send that did not move bytes means. */

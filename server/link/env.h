@@ -36,6 +36,7 @@ struct env_limits {         /* from the config, fixed for life */
     uint64_t handshake_ns, stall_ns;
     uint64_t zc_out_max; /* bytes of one connection that notifications may owe */
     uint64_t aside_max;  /* bytes of all connections copied aside */
+    uint64_t parked_max; /* unread bytes of all connections moved out of staging */
     uint32_t zc_min, send_budget;
     int send_policy; /* enum path_policy */
 };
@@ -64,15 +65,28 @@ struct env {
     struct pmi_slots sends; /* struct sendop */
     struct pool heads;      /* ENV_HEAD_BYTES each */
     struct lock_pool *nodes;
+    struct pool controls;  /* the same, for control replies */
     uint64_t aside_bytes;  /* in use */
+    uint64_t parked_bytes; /* in use */
+    uint64_t turn_left;    /* bytes this turn may still zero, digest or copy aside */
     uint32_t budgets_left; /* sockets whose send budget may still be raised */
 
-    struct pmi_list work;   /* struct env_work */
+    struct pmi_list work; /* struct env_work */
+    struct pmi_list
+        hungry; /* the same, of those that want bytes of turn_left: first come first */
     struct pmi_list paused; /* connections that wait for a bounded resource */
     struct stats stats;
 
     uint8_t *scratch; /* MSG_ARENA_BYTES, for one message at a time */
 };
+
+/* Let `w` run when its turn has bytes left for it; fine if it already waits. */
+static inline void
+env_hungry(struct env *env, struct env_work *w)
+{
+    if (!pmi_list_linked(&w->link))
+        pmi_list_push_back(&env->hungry, &w->link);
+}
 
 /* Let `w` run in the next turn; fine if it already waits. */
 static inline void

@@ -37,6 +37,8 @@ struct outmsg {
 
     /* The kernel holds nothing of it any more: all sent, or the connection broke. */
     void (*done)(struct outmsg *m);
+    /* Its last byte was accepted by the socket; `done` may come later. NULL: not asked. */
+    void (*left)(struct outmsg *m);
     /* The region's bytes are no longer needed, `done` will come later. */
     void (*release)(struct outmsg *m);
 };

@@ -28,9 +28,9 @@ read_work(struct req *r)
 {
     if ((r->hdr.flags & HOT_F_CRC) == 0)
         return EV_DONE;
-    uint64_t budget = ENV_TURN_BYTES;
-    while (r->at < r->hdr.extent_count && budget > 0)
-        budget -= digest(r, budget);
+    uint64_t *budget = &r->env->turn_left;
+    while (r->at<r->hdr.extent_count && * budget> 0)
+        *budget -= digest(r, *budget);
     return r->at < r->hdr.extent_count ? EV_MORE : EV_DONE;
 }
 

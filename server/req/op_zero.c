@@ -7,11 +7,11 @@
 static enum req_event
 zero_work(struct req *r)
 {
-    uint64_t budget = ENV_TURN_BYTES;
-    while (r->at < r->hdr.extent_count && budget > 0) {
-        const struct region_slice s = req_here(r, budget);
+    uint64_t *budget = &r->env->turn_left;
+    while (r->at<r->hdr.extent_count && * budget> 0) {
+        const struct region_slice s = req_here(r, *budget);
         memset(s.data, 0, s.len);
-        budget -= s.len;
+        *budget -= s.len;
         req_advance(r, s.len);
     }
     return r->at < r->hdr.extent_count ? EV_MORE : EV_DONE;

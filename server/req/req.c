@@ -16,6 +16,9 @@
 #define REPLY_BYTES ((size_t)WIRE_PREFIX_BYTES + HOT_FIXED_BYTES + (size_t)WIRE_CRCS_MAX * 4)
 pmi_static_assert(LISTS_BYTES + REPLY_BYTES <= ENV_HEAD_BYTES);
 
+/* Landing in extents that others wait for, bytes a second at least (past slow_ns). */
+#define WANTED_RATE (64u << 10)
+
 struct req_edge {
     enum req_state to;
     enum req_event (*enter)(struct req *r);
@@ -107,7 +110,9 @@ patience_passed(void *ctx, struct timer *t)
     }
     const uint64_t since = r->progress_ns > r->wanted_ns ? r->progress_ns : r->wanted_ns;
     const uint64_t until = pmi_deadline_ns(since, r->env->limits->slow_ns);
-    if (until > r->env->now_ns) {
+    const uint64_t fair_ns = (r->moved - r->wanted_moved) / WANTED_RATE * PMI_NS_PER_S;
+    const bool drips = r->env->now_ns - r->wanted_ns > r->env->limits->slow_ns + fair_ns;
+    if (until > r->env->now_ns && !drips) {
         timer_arm(r->env->timers, &r->timer, until, patience_passed);
         return;
     }
@@ -135,6 +140,13 @@ out_done(struct outmsg *m)
     pmi_assert(r->owed > 0);
     r->owed--;
     req_step(r, EV_DONE);
+}
+
+static void
+out_left(struct outmsg *m)
+{
+    struct req *r = pmi_containerof(m, struct req, out);
+    r->up->sent(r);
 }
 
 static void
@@ -198,6 +210,7 @@ req_new(struct env *env, struct hosted *home, const struct op *op, uint64_t tag,
     pmi_list_init(&r->out.link);
     r->later.run = slice_due;
     r->out.done = out_done;
+    r->out.left = out_left;
     r->out.release = out_release;
     r->hold.owner = r;
     *ret = r;
@@ -243,6 +256,9 @@ refuse(struct req *r)
             return PMEMD_E_RANGE;
         }
     }
+    const struct msg_limits *lim = &r->env->limits->wire;
+    if (r->hdr.bytes > (r->op->has_payload ? lim->io_max : lim->zero_max))
+        return PMEMD_E_TOOBIG;
     if (r->hdr.seq != 0)
         return PMEMD_E_FLAG; /* exactly-once belongs to verbs that are not built yet */
     if (r->hdr.min_lsn > rg->lsn)
@@ -312,7 +328,7 @@ work(struct req *r)
     const enum req_event ev = r->op->work(r);
     if (ev != EV_MORE)
         return ev;
-    env_later(r->env, &r->later);
+    env_hungry(r->env, &r->later);
     return EV_WAIT;
 }
 
@@ -428,9 +444,9 @@ reply(struct req *r)
     r->out.extent_count = has_payload ? r->hdr.extent_count : 0;
     r->out.rg = has_payload ? r->home->rg : NULL;
     r->owed++;
-    r->up->reply(r);
     if (r->held && r->wanted_ns != 0)
         r->up->let_go(r);
+    r->up->reply(r); /* on a connection that is going, r is freed in there */
     return EV_WAIT;
 }
 
@@ -487,11 +503,14 @@ req_wanted(void *ctx, struct lock_hold *h)
     if (r->wanted_ns != 0)
         return;
     r->wanted_ns = r->env->now_ns;
+    r->wanted_moved = r->moved;
     if (r->state == REQ_QUEUED)
         return; /* it has its extents and is about to hear of it */
     arm_patience(r);
     if (r->state == REQ_REPLY)
         r->up->let_go(r);
+    else if (r->state == REQ_WORK)
+        r->up->hurry(r);
 }
 
 /* ---- Walking the extents ----------------------------------------------------------------- */

@@ -56,8 +56,12 @@ struct req_up {
     void (*reply)(struct req *r);
     /* Somebody waits for extents whose bytes are in r->out: let go as soon as can be. */
     void (*let_go)(struct req *r);
+    /* The same for extents in which r's payload is landing. */
+    void (*hurry)(struct req *r);
     /* r waited so long for the peer that the connection must go. */
     void (*slow)(struct req *r);
+    /* The last byte of its reply was accepted by the socket. */
+    void (*sent)(struct req *r);
     /* r is about to be freed. */
     void (*freed)(struct req *r);
 };
@@ -80,7 +84,8 @@ struct req {
     uint32_t *crcs; /* WRITE: the client's; READ: ours */
     uint8_t *block; /* owned: from env->heads when the inline room is too small */
     struct lock_hold hold;
-    bool held; /* locks_take() was called and locks_drop() not yet */
+    bool credited; /* its connection has the credit back */
+    bool held;     /* locks_take() was called and locks_drop() not yet */
 
     uint32_t at;      /* extent in work */
     uint64_t at_off;  /* bytes of it done */
@@ -91,6 +96,7 @@ struct req {
     const uint8_t *staged; /* WRITE: whole payload in staging, borrowed while in REQ_WORK */
     uint32_t owed;         /* things the kernel or the medium still holds */
     uint64_t wanted_ns;    /* when somebody began to wait for us; 0 = nobody */
+    uint64_t wanted_moved; /* `moved` at that time */
     uint64_t progress_ns;  /* when bytes last arrived */
     int err;               /* of the reply */
     uint32_t detail;
