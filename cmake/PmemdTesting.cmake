@@ -24,7 +24,8 @@ set(PMEMD_TEST_ENVIRONMENT
     "PMEMD_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
     "PMEMD_BUILD_DIR=${PROJECT_BINARY_DIR}"
     "PMEMD_BIN_DIR=${PROJECT_BINARY_DIR}/bin"
-    "PMEMD_LIB_DIR=${PROJECT_BINARY_DIR}/lib")
+    "PMEMD_LIB_DIR=${PROJECT_BINARY_DIR}/lib"
+    "CMAKE_GENERATOR=${CMAKE_GENERATOR}") # a host that builds us need not have make
 
 # Common tail of all three: labels, time limit, skip code, environment.
 function(_pmi_test_properties name labels timeout serial)

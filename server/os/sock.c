@@ -346,12 +346,16 @@ sock_budget_allowed(void)
 uint64_t
 sock_tcp_mem_bytes(void)
 {
-    unsigned long low, pressure, high = 0;
+    char line[96] = "";
+    unsigned long pages = 0;
     FILE *f = fopen("/proc/sys/net/ipv4/tcp_mem", "re");
     if (f == NULL)
         return 0;
-    if (fscanf(f, "%lu %lu %lu", &low, &pressure, &high) != 3)
-        high = 0;
+    if (fgets(line, sizeof line, f) != NULL) {
+        char *at = line; /* low, pressure, high */
+        for (int i = 0; i < 3; i++)
+            pages = strtoul(at, &at, 10);
+    }
     (void)fclose(f);
-    return high * (uint64_t)sysconf(_SC_PAGESIZE);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -37,7 +37,7 @@ compile() { # OUTPUT FLAGS...
 compile "$tree/shared" $(pkg-config --cflags --libs pmemd)
 expect 0 "version " env LD_LIBRARY_PATH="$libdir" "$tree/shared"
 
-cmake -G Ninja -S "$tree/app" -B "$tree/app/build" -DCMAKE_PREFIX_PATH="$prefix" >"$tree/log" 2>&1 ||
+cmake -S "$tree/app" -B "$tree/app/build" -DCMAKE_PREFIX_PATH="$prefix" >"$tree/log" 2>&1 ||
     fail "find_package: $(tail -n 5 "$tree/log")"
 cmake --build "$tree/app/build" >"$tree/log" 2>&1 || fail "$(tail -n 5 "$tree/log")"
 expect 0 "version " "$tree/app/build/app"
