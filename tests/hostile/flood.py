@@ -308,6 +308,8 @@ def main():
         row("500 over the Unix socket", churn, 500, True)
     with Arena("--slow-ms", "3000", "--stall-ms", "60000") as arena:  # time enough for this host
         arena.row("every header block used", starved_then_served)
+    with Arena("--slow-ms", "30000", "--stall-ms", "60000") as arena:
+        arena.row("every header block used", starved_then_served)
     with Arena("--credit-requests", "1", "--credit-extents", "1024") as arena:
         arena.row("one request at a time is granted", one_is_always_allowed)
         arena.row("two requests then", past_the_limit, 1, 1, 4096)

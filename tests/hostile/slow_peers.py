@@ -5,6 +5,7 @@ Method: slow_ms is half a second (three where nobody should have to wait so long
 four; peers hold extents in every way there is while a victim waits for them; what is measured is
 how long the victim waited, and what became of the peer.
 """
+import threading
 import time
 
 from abuse import (
@@ -172,6 +173,66 @@ def slow_but_moving(arena):
         r = victim.reply()
         assert r.tag == tag and r.payload == b"m" * 4096
         return "OK to both"
+
+
+def drip(send, step_s, stop):
+    """Call send() again and again, until told to stop or the other end has gone."""
+    try:
+        while not stop.wait(step_s):
+            send()
+    except (Closed, OSError):
+        pass
+
+
+def dripping_write(arena):
+    """A WRITE in place of 20 KiB a second while a reader waits: too little to be waited for."""
+    stop = threading.Event()
+    with arena.server.ready() as slow, arena.server.ready() as victim:
+        slow.send(message(WRITE, 5, hot_header([(0, BIG)]), payload_len=BIG))
+        dripper = threading.Thread(target=drip, args=(lambda: slow.send(b"d" * 1024), 0.05, stop))
+        dripper.start()
+        try:
+            time.sleep(0.2)
+            began = time.monotonic()
+            tag = victim.post(READ, hot_header([(0, 4096)]))
+            took = waited(victim, tag, began)
+        finally:
+            stop.set()
+            dripper.join()
+        assert took < 3 * SLOW_S + MARGIN_S, "the reader waited %.2f s" % took
+        return "reader served after %.2f s" % took
+
+
+def sipping_reader(arena, limit_s):
+    """A READ whose reply is taken at 20 KiB a second while a writer waits."""
+    stop = threading.Event()
+    with arena.server.ready() as slow, arena.server.ready() as victim:
+        for _ in range(2):
+            slow.post(READ, hot_header([(0, BIG)]))
+        time.sleep(0.1)
+        sipper = threading.Thread(target=drip, args=(lambda: slow.sock.recv(1024), 0.05, stop))
+        sipper.start()
+        try:
+            began = time.monotonic()
+            tag = victim.post(WRITE, hot_header([(0, BIG)]), b"s" * BIG)
+            took = waited(victim, tag, began)
+        finally:
+            stop.set()
+            sipper.join()
+        assert took < limit_s + MARGIN_S, "the writer waited %.2f s" % took
+        return "writer served after %.2f s" % took
+
+
+def dripping_alone(arena):
+    """A byte now and then, and nobody waits: it is not kept for ever."""
+    stop = threading.Event()
+    with arena.server.ready() as slow:
+        data = iter(message(WRITE, 5, hot_header([(0, 4096)]), b"x" * 4096))
+        began = time.monotonic()
+        drip(lambda: slow.send(bytes([next(data)])), 0.1, stop)
+        took = time.monotonic() - began
+        assert took < 2 * STALL_S + 2 * MARGIN_S, "it was kept for %.1f s" % took
+        return "%s after %.1f s" % (gone(slow), took)
 
 
 def many_wait(arena):
@@ -397,6 +458,8 @@ def copy_rows(arena):
     row("a WRITE in place that never starts", stalled_write, 0)
     row("late: a WRITE granted late that stops", stalled_write_granted_late)
     row("a WRITE in place that is slow but moves", slow_but_moving)
+    row("a WRITE in place that drips", dripping_write)
+    row("a reader that sips", sipping_reader, SLOW_S)
     row("ten wait for a stalled WRITE", many_wait)
     row("a deadline passes while waiting", deadline_while_waiting)
     row("a deadline passed: nobody waits any more", waiter_gave_up)
@@ -408,14 +471,18 @@ def copy_rows(arena):
 
 
 def zc_rows(arena):
-    row = arena.row
-    row("zc: one unread READ against a WRITE", write_against, 1, SLOW_S)
-    row("zc: three unread READs against a WRITE", write_against, 3, SLOW_S)
-    row("zc: the same, of 100 extents", write_against, 1, SLOW_S, 100)
-    row("zc: what is being sent does not change", zc_bytes_do_not_change)
-    row("zc: late: behind a reader granted late", late_grant, SLOW_S)
-    row("zc: more unread than may be copied aside", no_aside_left)
-    row("zc: its session comes back, replies unread", session_with_unread_reply)
+    def row(name, fn, *args):
+        time.sleep(1.1)  # where a writer waited, the next second is served by copy
+        arena.row("zc: " + name, fn, *args)
+
+    row("one unread READ against a WRITE", write_against, 1, SLOW_S)
+    row("three unread READs against a WRITE", write_against, 3, SLOW_S)
+    row("the same, of 100 extents", write_against, 1, SLOW_S, 100)
+    row("what is being sent does not change", zc_bytes_do_not_change)
+    row("a reader that sips", sipping_reader, 3 * SLOW_S)
+    row("late: behind a reader granted late", late_grant, SLOW_S)
+    row("more unread than may be copied aside", no_aside_left)
+    row("its session comes back, replies unread", session_with_unread_reply)
 
 
 def silence_rows(arena):
@@ -426,6 +493,7 @@ def silence_rows(arena):
     row("a small payload that never comes", nobody_waits, small, "peer")
     row("half a prefix", nobody_waits, small[:20], "peer")
     row("a large payload that stops", nobody_waits, large, "peer")
+    row("a message a byte at a time", dripping_alone)
     row("a reply that is never read", unread_reply)
     row("a connection that owes nothing", idle_is_fine)
     row("a refused payload that stops", nobody_waits_after_reply, refused)

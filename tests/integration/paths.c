@@ -70,9 +70,9 @@ many_at_once(struct pmemd_client *c, uint8_t *data, uint8_t *back)
                                     .len = (uint64_t)PIECES * PIECE};
         struct pmemd_req req;
         for (unsigned k = 0; k < PIECES; k++)
-            e[k] = (struct pmemd_extent){
-                .off = (i * 900001ull + k * 2700003ull) % (BENCH_REGION_BYTES - PIECE),
-                .len = PIECE};
+            e[k] = (struct pmemd_extent){.off = (i * 900001ull + k * 2700003ull) %
+                                                (BENCH_REGION_BYTES - PIECE),
+                                         .len = PIECE};
         pmemd_req_init(&req, sizeof req);
         req.verb = PMEMD_VERB_READ;
         req.extents = e;

@@ -26,10 +26,13 @@ grep -q '"srv_us_op":[0-9]' "$dir/out.log" || fail "no CPU time of the server"
 
 # --- torn: 64 KiB blocks (in place) and small ones (staged)
 for bs in 64K 4K; do
-    "$bench" --uri "$uri" --op torn --bs $bs --secs 3 --json >"$dir/out.log" ||
-        fail "torn with blocks of $bs ends with $?"
-    grep -q '"torn":0,"stale":0,' "$dir/out.log" || fail "torn bytes"
-    overlaps=$(sed 's/.*"overlaps":\([0-9]*\).*/\1/' "$dir/out.log")
+    for secs in 3 12; do # a sanitizer makes it several times slower
+        "$bench" --uri "$uri" --op torn --bs $bs --secs $secs --json >"$dir/out.log" ||
+            fail "torn with blocks of $bs ends with $?"
+        grep -q '"torn":0,"stale":0,' "$dir/out.log" || fail "torn bytes"
+        overlaps=$(sed 's/.*"overlaps":\([0-9]*\).*/\1/' "$dir/out.log")
+        [ "$overlaps" -le 10000 ] || break
+    done
     [ "$overlaps" -gt 10000 ] || fail "only $overlaps overlaps with blocks of $bs"
     checks=$((checks + 1))
 done

@@ -74,7 +74,7 @@ check_all(struct bed *b)
     assert_memory_equal(b->data, b->model, BENCH_REGION_BYTES);
 }
 
-/* ---- One extent ----------------------------------------------------------------------------- */
+/* ---- One extent -------------------------------------------------------------------------- */
 
 static void
 there_and_back(struct bed *b, uint64_t off, uint64_t len, uint64_t seed)
@@ -92,9 +92,9 @@ there_and_back(struct bed *b, uint64_t off, uint64_t len, uint64_t seed)
 static void
 borders(bool unix_socket, uint32_t crc_flag)
 {
-    static const uint64_t lens[] = {1,      2,         4095,           4096,          65535, 65536,
-                                    65537,  131073,    BENCH_MIB - 1,  BENCH_MIB + 1, 3u << 20,
-                                    7u << 20};
+    static const uint64_t lens[] = {1,        2,       4095,   4096,          65535,
+                                    65536,    65537,   131073, BENCH_MIB - 1, BENCH_MIB + 1,
+                                    3u << 20, 7u << 20};
     struct bed b = up(unix_socket, crc_flag);
     uint64_t seed = 1;
     for (size_t i = 0; i < TEST_COUNT(lens); i++) {
@@ -146,7 +146,7 @@ borders_unix_crc(void **state)
     borders(true, PMEMD_CFG_CRC_ON);
 }
 
-/* ---- Many extents --------------------------------------------------------------------------- */
+/* ---- Many extents ------------------------------------------------------------------------ */
 
 struct many {
     struct pmemd_extent extents[EXTENTS_MAX];
@@ -341,7 +341,7 @@ extents_that_overlap(void **state)
     down(&b);
 }
 
-/* ---- The other verbs ------------------------------------------------------------------------ */
+/* ---- The other verbs --------------------------------------------------------------------- */
 
 static void
 zero_and_flush(void **state)
@@ -437,16 +437,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(borders_tcp),
-        cmocka_unit_test(borders_tcp_crc),
-        cmocka_unit_test(borders_unix),
-        cmocka_unit_test(borders_unix_crc),
-        cmocka_unit_test(random_against_model),
-        cmocka_unit_test(random_against_model_crc),
-        cmocka_unit_test(a_thousand_extents),
-        cmocka_unit_test(extents_that_overlap),
-        cmocka_unit_test(zero_and_flush),
-        cmocka_unit_test(past_the_end),
+        cmocka_unit_test(borders_tcp),          cmocka_unit_test(borders_tcp_crc),
+        cmocka_unit_test(borders_unix),         cmocka_unit_test(borders_unix_crc),
+        cmocka_unit_test(random_against_model), cmocka_unit_test(random_against_model_crc),
+        cmocka_unit_test(a_thousand_extents),   cmocka_unit_test(extents_that_overlap),
+        cmocka_unit_test(zero_and_flush),       cmocka_unit_test(past_the_end),
         cmocka_unit_test(counters_move),
     };
     bench_need();

@@ -28,7 +28,7 @@ request(uint32_t verb, const struct pmemd_extent *e, const struct pmemd_iov *v, 
     return req;
 }
 
-/* ---- Takeover ------------------------------------------------------------------------------- */
+/* ---- Takeover ---------------------------------------------------------------------------- */
 
 static void
 session_is_taken_over(void **state)
@@ -81,7 +81,7 @@ other_sessions_stay(void **state)
     bench_down(b);
 }
 
-/* ---- The server goes and comes ------------------------------------------------------------------- */
+/* ---- The server goes and comes ----------------------------------------------------------- */
 
 #define FLIGHT 16u
 
@@ -119,9 +119,9 @@ restart(bool at_once, bool unix_socket)
         assert_int_equal(done[i].err, 0);
     /* The new server's memory began empty: what the old one had acked is gone with its class. */
     for (unsigned i = 0; i < FLIGHT; i++)
-        assert_int_equal(pmemd_write(c, i * (uint64_t)IO_BYTES, data + i * (size_t)IO_BYTES,
-                                     IO_BYTES, 0),
-                         0);
+        assert_int_equal(
+            pmemd_write(c, i * (uint64_t)IO_BYTES, data + i * (size_t)IO_BYTES, IO_BYTES, 0),
+            0);
     assert_int_equal(pmemd_read(c, 0, back, (size_t)FLIGHT * IO_BYTES), 0);
     assert_memory_equal(data, back, (size_t)FLIGHT * IO_BYTES);
     pmemd_close(c);
@@ -174,7 +174,7 @@ server_stays_away(void **state)
     pmemd_close(c);
 }
 
-/* ---- Refusals ------------------------------------------------------------------------------------ */
+/* ---- Refusals ---------------------------------------------------------------------------- */
 
 static void
 refuses(const char *region, uint32_t class_min, int want)
@@ -226,10 +226,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(session_is_taken_over),    cmocka_unit_test(other_sessions_stay),
-        cmocka_unit_test(reconnects_after_a_stop),  cmocka_unit_test(reconnects_after_a_reset),
-        cmocka_unit_test(server_stays_away),        cmocka_unit_test(class_is_refused),
-        cmocka_unit_test(name_is_refused),          cmocka_unit_test(class_it_has_is_taken),
+        cmocka_unit_test(session_is_taken_over),   cmocka_unit_test(other_sessions_stay),
+        cmocka_unit_test(reconnects_after_a_stop), cmocka_unit_test(reconnects_after_a_reset),
+        cmocka_unit_test(server_stays_away),       cmocka_unit_test(class_is_refused),
+        cmocka_unit_test(name_is_refused),         cmocka_unit_test(class_it_has_is_taken),
     };
     bench_need();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ up(void)
 {
     static const char *const options[] = {"shards=3", NULL};
     static const char *const regions[] = {
-        "name=e,medium=mem,size=4M", "name=a,medium=mem,size=8M", "name=c,medium=mem,size=5M",
+        "name=e,medium=mem,size=4M", "name=a,medium=mem,size=8M",  "name=c,medium=mem,size=5M",
         "name=b,medium=mem,size=4M", "name=d,medium=mem,size=12M", NULL};
     const struct bench_setup setup = {
         .options = options, .regions = regions, .small_slots = true};
@@ -64,8 +64,8 @@ submit_all(struct lane *l, uint32_t verb)
 {
     for (unsigned i = 0; i < DEPTH; i++) {
         const struct pmemd_extent e = {.off = i * (uint64_t)IO_BYTES, .len = IO_BYTES};
-        const struct pmemd_iov v = {
-            .data = (verb == PMEMD_VERB_WRITE ? l->out : l->in) + e.off, .len = IO_BYTES};
+        const struct pmemd_iov v = {.data = (verb == PMEMD_VERB_WRITE ? l->out : l->in) + e.off,
+                                    .len = IO_BYTES};
         struct pmemd_req req;
         pmemd_req_init(&req, sizeof req);
         req.verb = verb;
@@ -134,7 +134,8 @@ many_move_at_once(void **state)
         struct bench *const b = up();
         const struct pmemd_config cfg = bench_config();
         for (unsigned i = 0; i < TEST_COUNT(clients); i++) {
-            assert_int_equal(pmemd_open(bench_uri(b, names[i % REGIONS]), &cfg, &clients[i]), 0);
+            assert_int_equal(pmemd_open(bench_uri(b, names[i % REGIONS]), &cfg, &clients[i]),
+                             0);
             assert_true(pmemd_ready(clients[i]) >= 0);
         }
         for (unsigned i = 0; i < TEST_COUNT(clients); i++) {

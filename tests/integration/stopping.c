@@ -85,7 +85,7 @@ nothing_is_lost_silently(void **state)
             }
 }
 
-/* ---- A peer that does not read ------------------------------------------------------------------- */
+/* ---- A peer that does not read ----------------------------------------------------------- */
 
 /* READs of 16 MiB each, by hand, whose replies nobody reads. */
 static int
@@ -103,10 +103,6 @@ stubborn(const struct bench *b)
     assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof at), 0);
     return fd;
 }
-
-struct stop_times {
-    uint64_t first_ns, end_ns;
-};
 
 /* A client with a reply on its way that it does not take: how long does the server stay? */
 static uint64_t
@@ -170,6 +166,50 @@ patience_ends(void **state)
     assert_true(ns < 10 * PMI_NS_PER_S);
 }
 
+/* A payload that stopped half way does not either: no reply is owed for it (P1.5). */
+static void
+half_a_payload(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"stall_ms=60000", "stop_ms=60000", NULL};
+    const struct bench_setup setup = {.options = options};
+    struct bench *const b = bench_up(&setup);
+    struct pmemd_config cfg = bench_config();
+    uint8_t *const data = calloc(3, BENCH_REGION_BYTES);
+    const struct pmemd_extent e = {.off = 0, .len = BENCH_REGION_BYTES};
+    struct pmemd_event done[3];
+    assert_non_null(data);
+    cfg.reconnect_ns = 1;
+    struct pmemd_client *const c = bench_client(b, "demo", &cfg);
+    for (unsigned i = 0; i < 3; i++) { /* more than a socket holds */
+        const struct pmemd_iov v = {.data = data + i * BENCH_REGION_BYTES,
+                                    .len = BENCH_REGION_BYTES};
+        struct pmemd_req req;
+        pmemd_req_init(&req, sizeof req);
+        req.verb = PMEMD_VERB_WRITE;
+        req.extents = &e;
+        req.iov = &v;
+        req.extent_count = req.iov_count = 1;
+        assert_int_equal(pmemd_submit(c, &req), 0);
+    }
+    while (bench_stat(b, "bytes_landed") == 0)
+        assert_true(pmemd_ready(c) >= 0);
+    (void)usleep(100000);
+    assert_true(bench_stat(b, "writes") < 3);
+    const uint64_t begin_ns = pmi_now_ns();
+    bench_signal(b); /* from here on nobody drives the client */
+    assert_int_equal(bench_join(b), 0);
+    const uint64_t took_ns = pmi_now_ns() - begin_ns;
+    print_message("%.2f s\n", (double)took_ns / 1e9);
+    assert_true(took_ns < 10 * PMI_NS_PER_S);
+    (void)bench_reap(c, done, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true((done[i].outcome == PMEMD_OK) == (done[i].err == 0));
+    assert_int_not_equal(done[2].outcome, PMEMD_OK);
+    pmemd_close(c);
+    free(data);
+}
+
 /* Idle connections do not hold a server up, nor do ones that never said HELLO. */
 static void
 idle_ones_do_not_matter(void **state)
@@ -202,8 +242,7 @@ address_is_taken(void **state)
 {
     (void)state;
     const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof at;
     char address[64];
     struct bench *b = NULL;
@@ -223,8 +262,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_lost_silently), cmocka_unit_test(second_signal_is_at_once),
-        cmocka_unit_test(patience_ends),            cmocka_unit_test(idle_ones_do_not_matter),
+        cmocka_unit_test(nothing_is_lost_silently),
+        cmocka_unit_test(second_signal_is_at_once),
+        cmocka_unit_test(patience_ends),
+        cmocka_unit_test(half_a_payload),
+        cmocka_unit_test(idle_ones_do_not_matter),
         cmocka_unit_test(address_is_taken),
     };
     bench_need();

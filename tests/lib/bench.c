@@ -47,7 +47,7 @@ struct bench {
 
 static struct bench *now; /* the one that is up */
 
-/* ---- Wrapped ------------------------------------------------------------------------------- */
+/* ---- Wrapped ----------------------------------------------------------------------------- */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
 int __real_ring_probe(struct ring_caps *ret, char *why, size_t why_len);
@@ -102,7 +102,7 @@ __wrap_shard_free(struct shard *s)
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-/* ---- What the process holds ----------------------------------------------------------------- */
+/* ---- What the process holds -------------------------------------------------------------- */
 
 static unsigned
 entries_of(const char *path)
@@ -186,7 +186,7 @@ bench_world_is(const struct bench_world *before)
     return false;
 }
 
-/* ---- Start ---------------------------------------------------------------------------------- */
+/* ---- Start ------------------------------------------------------------------------------- */
 
 void
 bench_need(void)
@@ -351,7 +351,7 @@ bench_up(const struct bench_setup *setup)
     return b;
 }
 
-/* ---- End ------------------------------------------------------------------------------------ */
+/* ---- End --------------------------------------------------------------------------------- */
 
 void
 bench_signal(struct bench *b)
@@ -386,7 +386,7 @@ bench_down(struct bench *b)
     assert_true(bench_world_is(&before));
 }
 
-/* ---- Clients -------------------------------------------------------------------------------- */
+/* ---- Clients ----------------------------------------------------------------------------- */
 
 const char *
 bench_address(const struct bench *b)
@@ -429,7 +429,7 @@ bench_client(struct bench *b, const char *region, const struct pmemd_config *cfg
     return c;
 }
 
-/* ---- Looking inside ------------------------------------------------------------------------- */
+/* ---- Looking inside ---------------------------------------------------------------------- */
 
 uint64_t
 bench_stat(const struct bench *b, const char *name)
@@ -481,7 +481,7 @@ bench_shard_count(const struct bench *b)
     return b->shard_count;
 }
 
-/* ---- Driving -------------------------------------------------------------------------------- */
+/* ---- Driving ----------------------------------------------------------------------------- */
 
 void
 bench_fill(void *data, size_t len, uint64_t seed)

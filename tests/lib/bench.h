@@ -51,7 +51,7 @@ int bench_join(struct bench *b);
  * there at bench_up(). Clients are closed before. */
 void bench_down(struct bench *b);
 
-const char *bench_address(const struct bench *b); /* for setup.listen */
+const char *bench_address(const struct bench *b);           /* for setup.listen */
 const char *bench_uri(struct bench *b, const char *region); /* valid until the next call */
 
 /* A connected client whose first event was taken. `cfg` NULL: bench_config(). */

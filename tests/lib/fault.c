@@ -59,15 +59,20 @@ static const char *const names[FAULT_KIND_N] = {
 };
 
 static const int errnos[FAULT_KIND_N] = {
-    [FAULT_ECANCELED] = ECANCELED,   [FAULT_EAGAIN] = EAGAIN,
-    [FAULT_EINTR] = EINTR,           [FAULT_ENOBUFS] = ENOBUFS,
-    [FAULT_ENOMEM] = ENOMEM,         [FAULT_EIO] = EIO,
-    [FAULT_ECONNRESET] = ECONNRESET, [FAULT_EPIPE] = EPIPE,
-    [FAULT_EOPNOTSUPP] = EOPNOTSUPP, [FAULT_EMFILE] = EMFILE,
+    [FAULT_ECANCELED] = ECANCELED,
+    [FAULT_EAGAIN] = EAGAIN,
+    [FAULT_EINTR] = EINTR,
+    [FAULT_ENOBUFS] = ENOBUFS,
+    [FAULT_ENOMEM] = ENOMEM,
+    [FAULT_EIO] = EIO,
+    [FAULT_ECONNRESET] = ECONNRESET,
+    [FAULT_EPIPE] = EPIPE,
+    [FAULT_EOPNOTSUPP] = EOPNOTSUPP,
+    [FAULT_EMFILE] = EMFILE,
     [FAULT_ECONNABORTED] = ECONNABORTED,
 };
 
-/* ---- Arming --------------------------------------------------------------------------------- */
+/* ---- Arming ------------------------------------------------------------------------------ */
 
 void
 fault_arm(enum fault_kind kind, unsigned nth, enum fault_who who)
@@ -115,7 +120,8 @@ fault_mapped(void)
 static bool
 is_due(const char *what)
 {
-    if (state.fired || (pthread_equal(state.by, pthread_self()) != 0) != (state.who == FAULT_MINE))
+    if (state.fired ||
+        (pthread_equal(state.by, pthread_self()) != 0) != (state.who == FAULT_MINE))
         return false;
     if (state.left-- > 0)
         return false;
@@ -146,7 +152,7 @@ call_fails(const char *what, int first, int other)
     return err;
 }
 
-/* ---- Calls ---------------------------------------------------------------------------------- */
+/* ---- Calls ------------------------------------------------------------------------------- */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses): the linker's names */
 
@@ -231,8 +237,10 @@ __wrap_io_uring_get_probe_ring(struct io_uring *u)
                : __real_io_uring_get_probe_ring(u);
 }
 
-int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *),
+                          void *arg);
 
 int
 __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
@@ -262,15 +270,14 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags);
 ssize_t
 __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 {
-    const int err =
-        (flags & MSG_ERRQUEUE) == 0 ? call_fails("recvmsg", ECONNRESET, EINTR) : 0;
+    const int err = (flags & MSG_ERRQUEUE) == 0 ? call_fails("recvmsg", ECONNRESET, EINTR) : 0;
     if (err == 0)
         return __real_recvmsg(fd, m, flags);
     errno = err;
     return -1;
 }
 
-/* ---- Mappings, counted ---------------------------------------------------------------------- */
+/* ---- Mappings, counted ------------------------------------------------------------------- */
 
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t off);
@@ -322,7 +329,7 @@ __wrap_mremap(void *from, size_t n, size_t to_n, int flags, ...)
     return got;
 }
 
-/* ---- Operations ----------------------------------------------------------------------------- */
+/* ---- Operations -------------------------------------------------------------------------- */
 
 int __real_ring_submit_wait(struct ring *r, uint64_t wait_ns);
 int __wrap_ring_submit_wait(struct ring *r, uint64_t wait_ns);

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum fault_kind {
-    FAULT_CALL, /* with its first likely error */
+    FAULT_CALL,       /* with its first likely error */
     FAULT_CALL_OTHER, /* with its second, if it has one */
     FAULT_ECANCELED,
     FAULT_EAGAIN,

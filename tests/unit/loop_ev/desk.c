@@ -120,7 +120,7 @@ desk_down(struct desk *d)
     fake_down(&d->server);
 }
 
-/* ---- turning ---------------------------------------------------------------------------- */
+/* ---- turning ----------------------------------------------------------------------------- */
 
 static void
 on_guard(struct ev_loop *loop, ev_timer *w, int revents)

@@ -157,7 +157,7 @@ many__handles_in_one_loop(void **state)
     ev_loop_destroy(loop);
 }
 
-/* ---- the daemon ------------------------------------------------------------------------- */
+/* ---- the daemon -------------------------------------------------------------------------- */
 
 static _Noreturn void
 daemon_exec(void)
