@@ -222,7 +222,8 @@ WRAP_NEGATED(io_uring_register_buffers_update_tag,
 WRAP_NEGATED(io_uring_register, (unsigned fd, unsigned op, const void *arg, unsigned n),
              (fd, op, arg, n), EINVAL, EBUSY)
 WRAP_NEGATED(io_uring_register_buf_ring,
-             (struct io_uring *u, struct io_uring_buf_reg *r, unsigned f), (u, r, f), ENOMEM, EINVAL)
+             (struct io_uring *u, struct io_uring_buf_reg *r, unsigned f),
+             (u, r, f), ENOMEM, EINVAL)
 WRAP_NEGATED(io_uring_register_ring_fd, (struct io_uring *u), (u), EINVAL, ENOMEM)
 /* clang-format on */
 
