@@ -269,7 +269,8 @@ class Arena:
             self.settle()
         except (AssertionError, Closed, OSError) as e:
             if self.server.process.poll() is not None:
-                print("%-44s FAILED: %r; the server is gone" % (name, e))
+                print("%-44s FAILED: %r; the server ended with %d" % (
+                    name, e, self.server.process.returncode))
                 raise
             FAILED.append(name)
             print("%-44s FAILED: %s %s" % (name, type(e).__name__, e), flush=True)
